@@ -1,0 +1,1 @@
+"""WHAT: the numbers. Specs, integer arithmetic, operators and networks, in NumPy."""

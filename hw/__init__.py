@@ -1,0 +1,1 @@
+"""HOW: the circuits, in Amaranth. Reads golden's specs, configs and tables, never its answers."""

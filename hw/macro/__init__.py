@@ -1,0 +1,1 @@
+"""The CIM macro: bitcells, feeders, products, adder trees."""
