@@ -1,0 +1,125 @@
+"""One column of a macro: bitcells, products, adder tree and shift accumulator."""
+
+from dataclasses import replace
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed, unsigned
+from amaranth.lib import data
+from amaranth.lib.wiring import In, Out
+
+from golden.spec import MacroSpec
+from hw.macro.bitcells import Bitcells
+from hw.macro.drive import drive_layout
+from hw.macro.plan import MacroPlan
+from hw.macro.products import Choices, gates_sum, words_sum
+from hw.macro.step import digit_count
+from hw.platform import Shared
+
+
+class Column(Shared):
+    """Accumulates the steps of an input vector: ``o = sum(x[l] * w[set][l] for l in lanes)``.
+
+    ``fixed`` goes up from the lowest digit, ``A = (A >> b) + S``: what is shifted out is final, so
+    the adder is as narrow as a step's sum. ``skip`` and ``spill`` come down from the highest,
+    ``A = (A << b) + S``, since they stop at different lengths. ``ring`` adds at full width. The sum
+    is in ``o`` one cycle after the last step, until the next enabled step.
+
+    Members
+    -------
+    enable, first : take this step; it starts a sum
+    drive, set : what all columns of the macro are told
+    write, write_set, write_data : see ``Bitcells``
+    """
+
+    def __init__(self, spec: MacroSpec, plan: MacroPlan) -> None:
+        self.spec = replace(spec, columns=1)
+        self.plan = plan
+        self.key = f"column_{spec_key(self.spec)}_{plan_key(plan)}"
+        super().__init__({
+            "enable": In(1),
+            "first": In(1),
+            "set": In(spec.set_bits),
+            "drive": In(drive_layout(spec, plan)),
+            "write": In(spec.lanes),
+            "write_set": In(spec.set_bits),
+            "write_data": In(data.ArrayLayout(unsigned(spec.weight_bits), plan.weight_lanes)),
+            "o": Out(data.ArrayLayout(signed(spec.sum_bits), plan.tokens)),
+        })
+
+    def body(self, platform: Any) -> Module:
+        m = Module()
+        spec, plan = self.spec, self.plan
+        m.submodules.bitcells = cells = Bitcells(spec, plan)
+        m.d.comb += [
+            cells.write.eq(self.write),
+            cells.write_set.eq(self.write_set),
+            cells.write_data.eq(self.write_data),
+            cells.set.eq(self.set),
+        ]
+        weights = [
+            cells.q[lane].as_signed() if spec.weight_signed else cells.q[lane]
+            for lane in range(spec.lanes)
+        ]
+        gates = getattr(platform, "arithmetic", "words") == "gates"
+        choices = Choices(m, spec, plan, self.drive, weights) if gates else None
+        for token in range(plan.tokens):
+
+            def total(addend: Value, width: int, token: int = token) -> Value:
+                if choices is None:
+                    return words_sum(spec, plan, self.drive, weights, token, addend)
+                return gates_sum(m, spec, plan, self.drive, choices, token, addend, width)
+
+            update = self._from_low if plan.feeder == "fixed" else self._from_high
+            update(m, token, total)
+        return m
+
+    def _from_low(self, m: Module, token: int, total: Any) -> None:
+        digits, step_bits = digit_count(self.spec, self.plan), self.plan.bits_per_cycle
+        low_bits = (digits - 1) * step_bits
+        extra = digits * step_bits - self.spec.input_bits
+        shape = Shape(self.spec.sum_bits + extra - low_bits, self.spec.weight_signed)
+        high = Signal(shape, name=f"high_{token}")
+        if digits == 1:
+            with m.If(self.enable):
+                m.d.sync += high.eq(total(Value.cast(0), len(high)))
+            m.d.comb += self.o[token].eq(high)
+            return
+        low = Signal(low_bits, name=f"low_{token}")
+        # Unsigned weights leave no negative partial sum to be shifted.
+        kept = Signal((high >> step_bits).shape(), name=f"kept_{token}")
+        with m.If(~self.first):
+            m.d.comb += kept.eq(high >> step_bits)
+        with m.If(self.enable):
+            m.d.sync += [
+                high.eq(total(kept, len(high))),
+                low.eq(Cat(low[step_bits:], high[:step_bits])),
+            ]
+        m.d.comb += self.o[token].eq(Cat(low, high))
+
+    def _from_high(self, m: Module, token: int, total: Any) -> None:
+        shift = 0 if self.plan.feeder == "ring" else self.plan.bits_per_cycle
+        width = self.spec.sum_bits
+        accumulator = Signal(signed(width), name=f"accumulator_{token}")
+        kept = Signal(signed(width), name=f"kept_{token}")
+        with m.If(~self.first):
+            m.d.comb += kept.eq(accumulator << shift)
+        with m.If(self.enable):
+            m.d.sync += accumulator.eq(total(kept, width))
+        m.d.comb += self.o[token].eq(accumulator)
+
+
+def spec_key(spec: MacroSpec) -> str:
+    """Short Verilog-safe name of a macro spec."""
+    sign = spec.input_sign[0] + ("s" if spec.weight_signed else "u")
+    return (
+        f"{spec.lanes}x{spec.columns}x{spec.weight_sets}_i{spec.input_bits}w{spec.weight_bits}{sign}"
+    )
+
+
+def plan_key(plan: MacroPlan) -> str:
+    """Short Verilog-safe name of a macro plan."""
+    encoding = "sm" if plan.encoding == "sign_magnitude" else "tc"
+    return (
+        f"{plan.feeder}{plan.helpers or ''}_{encoding}_b{plan.bits_per_cycle}_{plan.products}"
+        f"_t{plan.tokens}_l{plan.weight_lanes}"
+    )
