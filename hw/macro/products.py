@@ -149,7 +149,7 @@ def _weighted_sum(m: Module, planes: list[Value]) -> Value:
 
 def _complement(weight: Value, negate: Value) -> Value:
     """Return ``weight ^ negate`` as a two's-complement number, also of an unsigned weight."""
-    bits = weight ^ negate.replicate(len(weight))
+    bits = weight.as_unsigned() ^ negate.replicate(len(weight))
     return bits.as_signed() if weight.shape().signed else Cat(bits, negate).as_signed()
 
 
