@@ -59,11 +59,13 @@ def requantize(
     multiplier, bias : (M,)
     row_scale : two of (N,)
     """
-    bits = spec.product_bits + 2
+    # int64 where the numbers at hand leave it room, whatever the spec would allow.
+    largest = _largest(accumulator) * _largest(multiplier) * _largest(row_scale.mantissa)
+    bits = max(largest.bit_length() + 1, spec.bias_bits) + 2
     mantissa = wide(row_scale.mantissa, bits)[..., None]  # (N, 1)
     exponent = wide(row_scale.exponent, bits)[..., None]
     product = wide(accumulator, bits) * (wide(multiplier, bits) * mantissa)  # (N, M)
-    # Cutting below the bias's own fraction first rounds nothing: floor(floor(a) + n) = floor(a + n).
+    # Cutting below the bias's own fraction first rounds nothing: floor(floor(a) + n) = floor(a + n)
     cut = np.minimum(spec.shift - exponent - spec.bias_fraction_bits, spec.product_bits)
     cut = product >> cut if bits > 63 else product >> np.minimum(cut, 63)
     rounded = round_shift(cut + wide(bias, bits), spec.bias_fraction_bits)
@@ -151,5 +153,6 @@ def matmul(x: ArrayLike, w: ArrayLike) -> Integers:
     return x.astype(np.int64) @ w.astype(np.int64)
 
 
-def _largest(x: np.ndarray) -> int:
+def _largest(x: ArrayLike) -> int:
+    x = np.asarray(x)
     return max(int(x.max()), -int(x.min())) if x.size else 0

@@ -1,0 +1,1 @@
+"""Released models, tokenizers and file formats: the one place with third-party formats."""

@@ -1,0 +1,1 @@
+"""Networks: compositions of operators as graphs, and what executes them."""

@@ -1,0 +1,82 @@
+"""Executes graphs: real ones with ``golden.real``, integer ones with ``golden.ops``."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from golden.graph import Graph, Operator
+from golden.ops.activation import activation
+from golden.ops.attention import attention
+from golden.ops.embedding import embedding, position
+from golden.ops.l2_normalize import l2_normalize
+from golden.ops.layer_norm import layer_norm
+from golden.ops.linear import linear
+from golden.ops.mean_pool import mean_pool
+from golden.ops.quantize import quantize
+from golden.ops.residual_add import residual_add
+from golden.ops.softmax import softmax
+from golden.real import activation as real_activation
+from golden.real.attention import attention as real_attention
+from golden.real.embedding import embedding as real_embedding
+from golden.real.embedding import position as real_position
+from golden.real.l2_normalize import l2_normalize as real_l2_normalize
+from golden.real.layer_norm import layer_norm as real_layer_norm
+from golden.real.linear import linear as real_linear
+from golden.real.mean_pool import mean_pool as real_mean_pool
+from golden.real.residual_add import residual_add as real_residual_add
+from golden.real.softmax import softmax as real_softmax
+
+INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
+    "activation": activation,
+    "attention": attention,
+    "embedding": embedding,
+    "l2_normalize": l2_normalize,
+    "layer_norm": layer_norm,
+    "linear": linear,
+    "mean_pool": mean_pool,
+    "position": position,
+    "quantize": quantize,
+    "residual_add": residual_add,
+    "softmax": softmax,
+}
+
+REAL_OPERATORS: dict[str, Callable[..., Any]] = {
+    "attention": real_attention,
+    "elu_plus_one": real_activation.elu_plus_one,
+    "embedding": real_embedding,
+    "gelu": real_activation.gelu,
+    "gelu_tanh": real_activation.gelu_tanh,
+    "l2_normalize": real_l2_normalize,
+    "layer_norm": real_layer_norm,
+    "linear": real_linear,
+    "mean_pool": real_mean_pool,
+    "position": real_position,
+    "relu": real_activation.relu,
+    "residual_add": real_residual_add,
+    "sigmoid": real_activation.sigmoid,
+    "softmax": real_softmax,
+    "tanh": real_activation.tanh,
+}
+
+
+def run_integer(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Every tensor of an integer graph; an operator is called as ``f(spec, *inputs)``."""
+    return _run(graph, inputs, lambda o, x: INTEGER_OPERATORS[o.kind](o.spec, *x))
+
+
+def run_real(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Every tensor of a real graph; an operator is called as ``f(*inputs, **spec)``."""
+    return _run(graph, inputs, lambda o, x: REAL_OPERATORS[o.kind](*x, **(o.spec or {})))
+
+
+def _run(
+    graph: Graph, inputs: Mapping[str, Any], call: Callable[[Operator, list[Any]], Any]
+) -> dict[str, Any]:
+    for name in graph.inputs:
+        if name not in inputs:
+            raise ValueError(f"graph {graph.name!r} needs the input {name!r}")
+    values = {**graph.constants, **inputs}
+    for operator in graph.operators:
+        result = call(operator, [values[name] for name in operator.inputs])
+        results = (result,) if len(operator.outputs) == 1 else result
+        values.update(zip(operator.outputs, results, strict=True))
+    return values

@@ -1,0 +1,1 @@
+"""Integer operators: one pure function per file, ``operator(spec, *tensors)``."""

@@ -1,0 +1,133 @@
+"""Scores, softmax and context of all heads, in integers, walking the keys block by block.
+
+Letters: N queries, T keys, H heads, d head width, B a block of keys.
+
+1. Q becomes codes per token and head, K and V codes per head (static scales).
+2. Scores: x = requantise(Q K^T), INT16, base-2 logarithms.
+3. For each block of keys, in order:
+   m' = max(m, max(x_B)), f = 2**-(m' - m), P'_B = round(unit * 2**-(m' - x_B)),
+   sum = round(sum * f) + sum(P'_B), context = round(context * f) + P'_B V_B.
+4. Context: requantise(context) with the row scale 1 / sum; a query without keys gives zeros.
+
+Error against real attention of the same codes: 1 output integer plus ``2**-10`` relative plus, for
+each query, ``1.1 * T / sum`` of the largest value (codes P' are rounded to integers).
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from golden.integer import Integers, RowScale, integer_range, matmul, requantize, round_shift
+from golden.operator_spec import AttentionSpec
+from golden.ops.exponential import exponential
+from golden.ops.quantize import move_exponent, quantize
+from golden.ops.reciprocal import reciprocal
+from golden.spec import RowScaleSpec
+
+
+class AttentionSteps(NamedTuple):
+    """Everything that one attention computes; ``output`` is its result."""
+
+    query: Integers  # (H, N, d) codes
+    query_scale: RowScale  # (H, N)
+    key: Integers  # (H, T, d) codes
+    value: Integers  # (H, T, d) codes
+    scores: Integers  # (H, N, T)
+    probabilities: list[Integers]  # P' of each block, (H, N, B)
+    context_scale: RowScale  # (H, N)
+    context: Integers  # (H, N, d), requantised
+    output: Integers  # (N, H d)
+
+
+def attention(spec: AttentionSpec, *inputs: np.ndarray) -> Integers:
+    """The output of ``attention_steps``: ``(N, D), (T, D), (T, D), ... -> (N, D)``."""
+    return attention_steps(spec, *inputs).output
+
+
+def attention_steps(
+    spec: AttentionSpec,
+    query: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    key_scale: np.ndarray,
+    value_scale: np.ndarray,
+    score_multiplier: np.ndarray,
+    context_multiplier: np.ndarray,
+    exponent_offsets: np.ndarray,
+    mask: np.ndarray | None = None,
+) -> AttentionSteps:
+    """Attention with every step kept.
+
+    Parameters
+    ----------
+    query, key, value : (N, D), (T, D), (T, D)
+    key_scale, value_scale : (H,)
+        Largest magnitude of each head, in the tensor's integers; beyond it codes saturate.
+    score_multiplier, context_multiplier : (H,)
+    exponent_offsets : (2,)
+        Powers of two on the row scales of the scores' and of the context's product.
+    mask : (N, T) or (T,), true where the query may see the key
+    """
+    allowed = _allowed(spec, len(query), len(key), mask)
+    q, q_scale = quantize(spec.query, split_heads(query, spec.heads), exponent_offsets[0])
+    k = _codes_per_head(spec.operand, split_heads(key, spec.heads), key_scale)
+    v = _codes_per_head(spec.operand, split_heads(value, spec.heads), value_scale)
+
+    per_head = (slice(None), None, None)  # (H, 1, 1)
+    product = matmul(q, k.swapaxes(-1, -2))  # (H, N, d) x (H, d, T) -> (H, N, T)
+    x = requantize(spec.requantize, product, score_multiplier[per_head], 0, q_scale)
+
+    lowest, _ = integer_range(spec.requantize.output_bits)
+    heads, queries, keys = x.shape
+    largest = np.full((heads, queries, 1), lowest)
+    total = np.zeros((heads, queries, 1), np.int64)
+    context = np.zeros((heads, queries, v.shape[-1]), np.int64)
+    blocks = []
+    for start in range(0, keys, spec.key_block):
+        block = slice(start, start + spec.key_block)
+        seen = allowed[:, block]
+        candidates = np.where(seen, x[..., block], lowest)
+        new_largest = np.maximum(largest, candidates.max(axis=-1, keepdims=True))
+        factor = exponential(spec.rescale, new_largest - largest)
+        p = np.where(seen, exponential(spec.exponential, new_largest - candidates), 0)
+        total = _rescale(spec, total, factor) + p.sum(axis=-1, keepdims=True)
+        context = _rescale(spec, context, factor) + matmul(p, v[:, block])
+        largest = new_largest
+        blocks.append(p)
+
+    scale = reciprocal(spec.reciprocal, total[..., 0])
+    scale = move_exponent(scale, exponent_offsets[1])
+    o = requantize(spec.requantize, context, context_multiplier[per_head], 0, scale)  # (H, N, d)
+    return AttentionSteps(q, q_scale, k, v, x, blocks, scale, o, merge_heads(o))
+
+
+def split_heads(x: np.ndarray, heads: int) -> np.ndarray:
+    """``(N, H d) -> (H, N, d)``."""
+    return x.reshape(len(x), heads, -1).swapaxes(0, 1)
+
+
+def merge_heads(x: np.ndarray) -> np.ndarray:
+    """``(H, N, d) -> (N, H d)``."""
+    return x.swapaxes(0, 1).reshape(x.shape[1], -1)
+
+
+def _allowed(spec: AttentionSpec, queries: int, keys: int, mask: ArrayLike | None) -> np.ndarray:
+    """(N, T): which query sees which key; the last query of a causal row sees the last key."""
+    allowed = np.broadcast_to(True if mask is None else np.asarray(mask), (queries, keys))
+    return np.tril(allowed, keys - queries) if spec.causal else allowed
+
+
+def _codes_per_head(spec: RowScaleSpec, x: np.ndarray, scale: np.ndarray) -> Integers:
+    """``round(x * code_limit / scale)`` with one static scale per head, ``(H, T, d)``."""
+    codes = []
+    for head, largest in zip(x, scale, strict=True):
+        static = replace(spec, static_scale=int(largest))
+        codes.append(quantize(static, head, 0)[0])
+    return np.stack(codes)
+
+
+def _rescale(spec: AttentionSpec, x: Integers, factor: Integers) -> Integers:
+    """``round(x * factor / unit)``: what was summed below an older, smaller maximum."""
+    return round_shift(x * factor, spec.rescale.unit.bit_length() - 1)

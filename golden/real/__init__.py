@@ -1,0 +1,1 @@
+"""The real-valued definitions: the truth that the integer operators are bounded against."""
