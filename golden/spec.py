@@ -112,7 +112,7 @@ class RequantizeSpec:
     """Rescaling of an accumulator, rounded once.
 
     ``o = saturate(floor(a * m * s * 2**(e - shift) + b * 2**-bias_fraction_bits + 1/2))`` with the
-    accumulator ``a``, the channel's multiplier ``m`` and bias ``b``, and the row scale ``s * 2**e``.
+    accumulator ``a``, the channel's multiplier ``m`` and bias ``b``, the row scale ``s * 2**e``.
     ``m`` and ``s`` are unsigned, ``e`` is signed. ``shift`` is large enough that the product is
     never shifted left.
     """

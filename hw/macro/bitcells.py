@@ -38,9 +38,7 @@ class Bitcells(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec = self.spec
-        row = Cat(
-            self.write_data[lane % self.plan.weight_lanes] for lane in range(spec.lanes)
-        )
+        row = Cat(self.write_data[lane % self.plan.weight_lanes] for lane in range(spec.lanes))
         if getattr(platform, "bitcells", "memory") == "memory":
             width = spec.lanes * spec.weight_bits
             m.submodules.cells = cells = Memory(

@@ -78,13 +78,13 @@ class Column(Shared):
         low_bits = (digits - 1) * step_bits
         extra = digits * step_bits - self.spec.input_bits
         shape = Shape(self.spec.sum_bits + extra - low_bits, self.spec.weight_signed)
-        high = Signal(shape, name=f"high_{token}")
+        high = Signal(shape, name=f"high_{token}", reset_less=True)
         if digits == 1:
             with m.If(self.enable):
                 m.d.sync += high.eq(total(Value.cast(0), len(high)))
             m.d.comb += self.o[token].eq(high)
             return
-        low = Signal(low_bits, name=f"low_{token}")
+        low = Signal(low_bits, name=f"low_{token}", reset_less=True)
         # Unsigned weights leave no negative partial sum to be shifted.
         kept = Signal((high >> step_bits).shape(), name=f"kept_{token}")
         with m.If(~self.first):
@@ -99,7 +99,7 @@ class Column(Shared):
     def _from_high(self, m: Module, token: int, total: Any) -> None:
         shift = 0 if self.plan.feeder == "ring" else self.plan.bits_per_cycle
         width = self.spec.sum_bits
-        accumulator = Signal(signed(width), name=f"accumulator_{token}")
+        accumulator = Signal(signed(width), name=f"accumulator_{token}", reset_less=True)
         kept = Signal(signed(width), name=f"kept_{token}")
         with m.If(~self.first):
             m.d.comb += kept.eq(accumulator << shift)
@@ -111,9 +111,8 @@ class Column(Shared):
 def spec_key(spec: MacroSpec) -> str:
     """Short Verilog-safe name of a macro spec."""
     sign = spec.input_sign[0] + ("s" if spec.weight_signed else "u")
-    return (
-        f"{spec.lanes}x{spec.columns}x{spec.weight_sets}_i{spec.input_bits}w{spec.weight_bits}{sign}"
-    )
+    size = f"{spec.lanes}x{spec.columns}x{spec.weight_sets}"
+    return f"{size}_i{spec.input_bits}w{spec.weight_bits}{sign}"
 
 
 def plan_key(plan: MacroPlan) -> str:

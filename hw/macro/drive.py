@@ -16,9 +16,7 @@ def correction_bits(spec: MacroSpec, plan: MacroPlan) -> int:
     if plan.feeder == "ring":
         return spec.input_bits + ceil_log2(spec.lanes)
     return (
-        plan.bits_per_cycle
-        + ceil_log2(spec.lanes)
-        + (spec.input_bits + 1 if plan.helpers else 0)
+        plan.bits_per_cycle + ceil_log2(spec.lanes) + (spec.input_bits + 1 if plan.helpers else 0)
     )
 
 
@@ -130,7 +128,9 @@ class Drive(wiring.Component):
         if plan.encoding == "sign_magnitude":
             m.d.comb += o.signs.eq(step.signs)
             for lane in range(lanes):
-                negated.append(step.digits[0][lane] & step.signs[lane].replicate(plan.bits_per_cycle))
+                negated.append(
+                    step.digits[0][lane] & step.signs[lane].replicate(plan.bits_per_cycle)
+                )
         for helper in range(plan.helpers):
             source = step.helpers[helper]
             m.d.comb += [

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal, signed
+from amaranth.hdl import Const, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -69,10 +69,10 @@ class Macro(Shared):
             group = Const((1 << plan.weight_lanes) - 1, spec.lanes)
             m.d.comb += write.eq(group << self.weights.p.lane)
 
-        for index, half in enumerate(halves := weight_halves(spec)):
-            for c in range(spec.columns):
-                column = Column(half, plan)
-                m.submodules[f"column_{c}" if len(halves) == 1 else f"column_{c}_{index}"] = column
+        for c in range(spec.columns):
+            halves = [Column(half, plan) for half in weight_halves(spec)]
+            for index, column in enumerate(halves):
+                m.submodules[f"column_{c}_{index}" if index else f"column_{c}"] = column
                 m.d.comb += [
                     column.enable.eq(enable),
                     column.first.eq(step.p.first),
@@ -82,17 +82,12 @@ class Macro(Shared):
                     column.write_set.eq(self.weights.p.set),
                 ]
                 for lane in range(plan.weight_lanes):
-                    source = self.weights.p.data[lane][c]
-                    bits = source[index * half.weight_bits :][: half.weight_bits]
-                    m.d.comb += column.write_data[lane].eq(bits)
-                if index == 0:
-                    low_columns = [column] if c == 0 else [*low_columns, column]
-                for token in range(plan.tokens):
-                    total = column.o[token]
-                    if index == 1:
-                        total = low_columns[c].o[token] + (total << half.weight_bits)
-                    if index == len(halves) - 1:
-                        m.d.comb += self.o.p[token][c].eq(total)
+                    weight = self.weights.p.data[lane][c]
+                    width = column.spec.weight_bits
+                    m.d.comb += column.write_data[lane].eq(weight.word_select(index, width))
+            for token in range(plan.tokens):
+                sums = [column.o[token] << 8 * index for index, column in enumerate(halves)]
+                m.d.comb += self.o.p[token][c].eq(sum(sums[1:], start=sums[0]))
         return m
 
 

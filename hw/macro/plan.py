@@ -62,7 +62,9 @@ class MacroPlan:
         if self.feeder in {"ring", "spill"} and self.products != "plain":
             raise ValueError(f"products must be 'plain' for feeder {self.feeder!r}, not 'pairs'")
         if self.feeder == "fixed" and self.encoding != "twos_complement":
-            raise ValueError(f"encoding must be 'twos_complement' for 'fixed', not {self.encoding!r}")
+            raise ValueError(
+                f"encoding must be 'twos_complement' for 'fixed', not {self.encoding!r}"
+            )
         if self.feeder != "fixed" and self.tokens != 1:
             raise ValueError(f"tokens must be 1 for feeder {self.feeder!r}, not {self.tokens!r}")
 

@@ -74,8 +74,9 @@ class Choices:
     formed once and serves every bit plane and token.
     """
 
-    def __init__(self, m: Module, spec: MacroSpec, plan: MacroPlan, drive: data.View,
-                 weights: list[Value]) -> None:
+    def __init__(
+        self, m: Module, spec: MacroSpec, plan: MacroPlan, drive: data.View, weights: list[Value]
+    ) -> None:
         self.spec, self.plan, self.weights = spec, plan, weights
         self.depth = 3 if plan.products == "plain" else 6
         if plan.encoding == "sign_magnitude" and plan.feeder != "ring":
@@ -113,8 +114,10 @@ def select(choices: list[Value], lines: Value) -> Value:
     """Return ``or(choice & line)`` of one-hot lines, as wide as the widest choice."""
     signed = choices[0].shape().signed
     width = max(len(choice) for choice in choices)
-    picked = [_extend(choice, width, signed) & line.replicate(width)
-              for choice, line in zip(choices, lines, strict=True)]
+    picked = [
+        _extend(choice, width, signed) & line.replicate(width)
+        for choice, line in zip(choices, lines, strict=True)
+    ]
     total = picked[0]
     for term in picked[1:]:
         total = total | term

@@ -15,7 +15,9 @@ def digit_count(spec: MacroSpec, plan: MacroPlan) -> int:
 def vector_layout(spec: MacroSpec, plan: MacroPlan) -> data.StructLayout:
     """Payload of a macro's inputs: ``tokens`` vectors, their weight set, whether signed."""
     members: dict[str, object] = {
-        "data": data.ArrayLayout(data.ArrayLayout(unsigned(spec.input_bits), spec.lanes), plan.tokens),
+        "data": data.ArrayLayout(
+            data.ArrayLayout(unsigned(spec.input_bits), spec.lanes), plan.tokens
+        ),
         "set": unsigned(spec.set_bits),
     }
     if spec.input_sign == "either":
@@ -43,7 +45,7 @@ def step_layout(spec: MacroSpec, plan: MacroPlan) -> data.StructLayout:
         Per helper lane: the lane that it serves, one digit of it, how many digits higher than the
         ordinary lanes' it stands, and whether it is negated.
     bits, borrowed, shift, negatives
-        ``ring``: per lane one input bit, whether it is the left neighbour's, its position, its sign.
+        ``ring``: per lane one bit, whether it is the left neighbour's, its place and its sign.
     """
     flags = {"set": unsigned(spec.set_bits), "first": unsigned(1), "last": unsigned(1)}
     shift_bits = max(1, ceil_log2(digit_count(spec, plan)))

@@ -28,7 +28,7 @@ class FixedFeeder(Feeder):
         m.d.comb += self.o.p.negative.eq(last & signed)
         for token in range(self.plan.tokens):
             for lane in range(self.spec.lanes):
-                rest = Signal(digits * step_bits, name=f"rest_{token}_{lane}")
+                rest = Signal(digits * step_bits, name=f"rest_{token}_{lane}", reset_less=True)
                 with m.If(load):
                     m.d.sync += rest.eq(self.extended(self.i.p.data[token][lane], len(rest)))
                 with m.Elif(advance):

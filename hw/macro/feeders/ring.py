@@ -24,14 +24,14 @@ class RingFeeder(Feeder):
             values, signs = self.magnitudes(m)
             lengths = [_length(m, f"{lane}", list(x)) for lane, x in enumerate(values)]
         else:
-            values, signs = [x for x in self.i.p.data[0]], [Value.cast(0)] * lanes
+            values, signs = list(self.i.p.data[0]), [Value.cast(0)] * lanes
             lengths = []
             for lane, x in enumerate(values):
                 sign = x[-1] & signed
-                # Bits that differ from the sign, and the sign bit itself unless x is zero.
+                # A signed input needs one bit more than what differs from its sign.
                 marks = x ^ sign.replicate(bits)
-                needed = Cat(signed & x.any(), Mux(signed, marks[:-1], marks[:-1]), marks[-1])
-                lengths.append(_length(m, f"{lane}", list(Mux(signed, needed, marks))))
+                needed = Mux(signed, Cat(x.any(), marks), marks)
+                lengths.append(_length(m, f"{lane}", list(needed)[:bits]))
         owed_for, fits = [], []
         for slots in range(1, bits + 1):
             owed, fit = self._laps(m, lengths, slots)
@@ -61,7 +61,10 @@ class RingFeeder(Feeder):
 
         for lane in range(lanes):
             left = lane - 1
-            borrowed, place = Signal(name=f"borrowed_{lane}"), Signal(range(2 * bits), name=f"place_{lane}")
+            borrowed, place = (
+                Signal(name=f"borrowed_{lane}"),
+                Signal(range(2 * bits), name=f"place_{lane}"),
+            )
             m.d.comb += [
                 borrowed.eq(index >= own_held[lane]),
                 place.eq(Mux(borrowed, index - own_held[lane] + own_held[left], index)),

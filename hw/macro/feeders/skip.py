@@ -30,8 +30,10 @@ class SkipFeeder(Feeder):
                 lanes = [x[low:].any() for x in loaded]
             else:
                 signed = self.signed_flag()
-                lanes = [Mux(signed, x[low - 1 :].any() & ~x[low - 1 :].all(), x[low:].any())
-                         for x in loaded]
+                lanes = [
+                    Mux(signed, x[low - 1 :].any() & ~x[low - 1 :].all(), x[low:].any())
+                    for x in loaded
+                ]
             needed.append(Cat(lanes).any())
         index, first = Signal(range(max(digits, 2))), Signal()
         last = Signal()
@@ -50,7 +52,7 @@ class SkipFeeder(Feeder):
                 m.d.sync += sign_bits.eq(Cat(signs))
             m.d.comb += self.o.p.signs.eq(sign_bits)
         for lane, x in enumerate(loaded):
-            held = Signal(digits * step_bits, name=f"held_{lane}")
+            held = Signal(digits * step_bits, name=f"held_{lane}", reset_less=True)
             with m.If(load):
                 m.d.sync += held.eq(x)
             m.d.comb += self.o.p.digits[0][lane].eq(held.word_select(index, step_bits))
