@@ -1,0 +1,1 @@
+"""PROOF: the circuits against golden, in Amaranth's simulator and in Verilator."""
