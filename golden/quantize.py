@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from golden.bias_correction import correct_biases
 from golden.calibration import (
     CODE_EXPONENTS,
     RECIPROCAL_EXPONENTS,
@@ -58,7 +59,9 @@ def quantize_network(
     settings: QuantizeSettings | None = None,
 ) -> Graph:
     """The integer network of a real one; ``samples`` are inputs as the network will see them."""
-    return _Quantizer(graph, samples, settings or QuantizeSettings()).build()
+    samples = list(samples)
+    integer = _Quantizer(graph, samples, settings or QuantizeSettings()).build()
+    return correct_biases(graph, integer, samples)
 
 
 class _Quantizer:

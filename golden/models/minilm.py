@@ -50,10 +50,6 @@ class Tokenizer:
             raise ValueError("the sentence is empty: give at least one word")
         return np.array(self._reader.encode(sentence).ids, np.int64)
 
-    def words(self, token_ids: np.ndarray) -> list[str]:
-        """The text of each token."""
-        return [self._reader.id_to_token(int(token)) for token in token_ids]
-
 
 def folder() -> Path:
     """Folder of the weights and the tokenizer."""

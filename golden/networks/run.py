@@ -59,24 +59,39 @@ REAL_OPERATORS: dict[str, Callable[..., Any]] = {
 
 
 def run_integer(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Every tensor of an integer graph; an operator is called as ``f(spec, *inputs)``."""
-    return _run(graph, inputs, lambda o, x: INTEGER_OPERATORS[o.kind](o.spec, *x))
+    """Every tensor of an integer graph, constants included."""
+    return _run(graph, inputs, call_integer)
 
 
 def run_real(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Every tensor of a real graph; an operator is called as ``f(*inputs, **spec)``."""
-    return _run(graph, inputs, lambda o, x: REAL_OPERATORS[o.kind](*x, **(o.spec or {})))
+    """Every tensor of a real graph, constants included."""
+    return _run(graph, inputs, call_real)
+
+
+def call_integer(operator: Operator, values: dict[str, Any]) -> None:
+    """``f(spec, *inputs)``; inputs come from ``values``, outputs go there."""
+    inputs = [values[name] for name in operator.inputs]
+    _store(operator, values, INTEGER_OPERATORS[operator.kind](operator.spec, *inputs))
+
+
+def call_real(operator: Operator, values: dict[str, Any]) -> None:
+    """``f(*inputs, **spec)``; inputs come from ``values``, outputs go there."""
+    inputs = [values[name] for name in operator.inputs]
+    _store(operator, values, REAL_OPERATORS[operator.kind](*inputs, **(operator.spec or {})))
+
+
+def _store(operator: Operator, values: dict[str, Any], result: Any) -> None:
+    results = (result,) if len(operator.outputs) == 1 else result
+    values.update(zip(operator.outputs, results, strict=True))
 
 
 def _run(
-    graph: Graph, inputs: Mapping[str, Any], call: Callable[[Operator, list[Any]], Any]
+    graph: Graph, inputs: Mapping[str, Any], call: Callable[[Operator, dict[str, Any]], None]
 ) -> dict[str, Any]:
     for name in graph.inputs:
         if name not in inputs:
             raise ValueError(f"graph {graph.name!r} needs the input {name!r}")
     values = {**graph.constants, **inputs}
     for operator in graph.operators:
-        result = call(operator, [values[name] for name in operator.inputs])
-        results = (result,) if len(operator.outputs) == 1 else result
-        values.update(zip(operator.outputs, results, strict=True))
+        call(operator, values)
     return values
