@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Module, Shape, Signal, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.wiring import In, Out
 
@@ -11,7 +11,7 @@ from golden.spec import MacroSpec
 from hw.macro.bitcells import Bitcells
 from hw.macro.drive import drive_layout
 from hw.macro.plan import MacroPlan
-from hw.macro.products import Choices, gates_sum, words_sum
+from hw.macro.product_sum import ProductSum
 from hw.macro.step import digit_count
 from hw.platform import Shared
 
@@ -48,64 +48,53 @@ class Column(Shared):
 
     def body(self, platform: Any) -> Module:
         m = Module()
-        spec, plan = self.spec, self.plan
-        m.submodules.bitcells = cells = Bitcells(spec, plan)
+        m.submodules.bitcells = cells = Bitcells(self.spec, self.plan)
         m.d.comb += [
             cells.write.eq(self.write),
             cells.write_set.eq(self.write_set),
             cells.write_data.eq(self.write_data),
             cells.set.eq(self.set),
         ]
-        weights = [
-            cells.q[lane].as_signed() if spec.weight_signed else cells.q[lane]
-            for lane in range(spec.lanes)
-        ]
-        gates = getattr(platform, "arithmetic", "words") == "gates"
-        choices = Choices(m, spec, plan, self.drive, weights) if gates else None
-        for token in range(plan.tokens):
-
-            def total(addend: Value, width: int, token: int = token) -> Value:
-                if choices is None:
-                    return words_sum(spec, plan, self.drive, weights, token, addend)
-                return gates_sum(m, spec, plan, self.drive, choices, token, addend, width)
-
-            update = self._from_low if plan.feeder == "fixed" else self._from_high
-            update(m, token, total)
+        (self._from_low if self.plan.feeder == "fixed" else self._from_high)(m, cells.q)
         return m
 
-    def _from_low(self, m: Module, token: int, total: Any) -> None:
+    def _from_low(self, m: Module, weights: data.View) -> None:
         digits, step_bits = digit_count(self.spec, self.plan), self.plan.bits_per_cycle
         low_bits = (digits - 1) * step_bits
         extra = digits * step_bits - self.spec.input_bits
-        shape = Shape(self.spec.sum_bits + extra - low_bits, self.spec.weight_signed)
-        high = Signal(shape, name=f"high_{token}", reset_less=True)
-        if digits == 1:
-            with m.If(self.enable):
-                m.d.sync += high.eq(total(Value.cast(0), len(high)))
-            m.d.comb += self.o[token].eq(high)
-            return
-        low = Signal(low_bits, name=f"low_{token}", reset_less=True)
         # Unsigned weights leave no negative partial sum to be shifted.
-        kept = Signal((high >> step_bits).shape(), name=f"kept_{token}")
-        with m.If(~self.first):
-            m.d.comb += kept.eq(high >> step_bits)
-        with m.If(self.enable):
-            m.d.sync += [
-                high.eq(total(kept, len(high))),
-                low.eq(Cat(low[step_bits:], high[:step_bits])),
-            ]
-        m.d.comb += self.o[token].eq(Cat(low, high))
+        shape = Shape(self.spec.sum_bits + extra - low_bits, self.spec.weight_signed)
+        highs = self._accumulators("high", shape)
+        total = self._product_sum(m, weights, (highs[0] >> step_bits).shape(), shape.width)
+        for token, high in enumerate(highs):
+            low = Signal(low_bits, name=f"low_{token}", reset_less=True)
+            if digits > 1:
+                with m.If(~self.first):
+                    m.d.comb += total.addend[token].eq(high >> step_bits)
+            with m.If(self.enable):
+                m.d.sync += high.eq(total.o[token])
+                m.d.sync += low.eq(Cat(low[step_bits:], high[:step_bits]))
+            m.d.comb += self.o[token].eq(Cat(low, high))
 
-    def _from_high(self, m: Module, token: int, total: Any) -> None:
+    def _from_high(self, m: Module, weights: data.View) -> None:
         shift = 0 if self.plan.feeder == "ring" else self.plan.bits_per_cycle
-        width = self.spec.sum_bits
-        accumulator = Signal(signed(width), name=f"accumulator_{token}", reset_less=True)
-        kept = Signal(signed(width), name=f"kept_{token}")
-        with m.If(~self.first):
-            m.d.comb += kept.eq(accumulator << shift)
-        with m.If(self.enable):
-            m.d.sync += accumulator.eq(total(kept, width))
-        m.d.comb += self.o[token].eq(accumulator)
+        shape = signed(self.spec.sum_bits)
+        total = self._product_sum(m, weights, shape, shape.width)
+        for token, accumulator in enumerate(self._accumulators("accumulator", shape)):
+            with m.If(~self.first):
+                m.d.comb += total.addend[token].eq(accumulator << shift)
+            with m.If(self.enable):
+                m.d.sync += accumulator.eq(total.o[token])
+            m.d.comb += self.o[token].eq(accumulator)
+
+    def _accumulators(self, name: str, shape: Shape) -> list[Signal]:
+        tokens = range(self.plan.tokens)
+        return [Signal(shape, name=f"{name}_{token}", reset_less=True) for token in tokens]
+
+    def _product_sum(self, m: Module, weights: data.View, addend: Shape, width: int) -> ProductSum:
+        m.submodules.product_sum = total = ProductSum(self.spec, self.plan, addend, width)
+        m.d.comb += [total.drive.eq(self.drive), total.weights.eq(weights)]
+        return total
 
 
 def spec_key(spec: MacroSpec) -> str:
