@@ -99,7 +99,7 @@ def fit_multipliers(
     offset = max(needed, low)
     multipliers = [
         np.floor(np.asarray(factor, np.float64) * 2.0 ** (spec.shift - offset) + 0.5).astype(
-            np.int64
+            np.int32
         )
         for factor in factors
     ]
@@ -115,4 +115,4 @@ def bias_codes(spec: RequantizeSpec, bias: np.ndarray, scale: float) -> np.ndarr
             f"a bias of {codes.max():.0f} or {codes.min():.0f} leaves {spec.bias_bits} bits: "
             f"raise bias_bits or the output's scale"
         )
-    return codes.astype(np.int64)
+    return codes.astype(np.int32)

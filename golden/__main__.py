@@ -1,0 +1,126 @@
+"""``python -m golden accuracy | describe``: figures of the golden networks."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from golden.graph import Graph
+from golden.models import minilm
+from golden.models.accuracy import compare, rank_correlation, read_pairs
+from golden.networks.describe import describe
+
+NETWORKS: dict[str, Callable[[], Graph]] = {"minilm": minilm.integer_network}
+
+json_option = click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures here."
+)
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Command line of golden."""
+
+
+@main.command()
+@click.option("--count", default=0, help="Use only so many of the sentences.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder with stsb/stsb-en-dev.csv, for the correlation with human scores.",
+)
+@json_option
+def accuracy(count: int, data: Path | None, json_file: Path | None) -> None:
+    """The sentence encoder in integers against itself in floats."""
+    tokenizer = minilm.Tokenizer()
+    sentences = minilm.sentences()[: count or None]
+    ids = [tokenizer(sentence) for sentence in sentences]
+    console = _console()
+    with console.status("calibrating"):
+        minilm.integer_network()
+    result = compare(sentences, ids, minilm.embed_real, minilm.embed_integer, _progress)
+    figures: dict[str, Any] = result._asdict()
+    figures["slowdown"] = result.real_tokens_per_second / result.integer_tokens_per_second
+    if data is not None:
+        figures |= _human_scores(data, tokenizer)
+    _show(console, "minilm: integers against floats", figures)
+    _write(json_file, figures)
+
+
+@main.command(name="describe")
+@click.argument("network")
+@click.option("--tokens", default=64, help="Length for which work and sizes are counted.")
+@json_option
+def describe_network(network: str, tokens: int, json_file: Path | None) -> None:
+    """Operators, multiply-accumulates and bytes of NETWORK."""
+    if network not in NETWORKS:
+        raise ValueError(f"network must be one of {sorted(NETWORKS)}, not {network!r}")
+    sizes = describe(NETWORKS[network](), {"tokens": tokens})
+    table = Table(title=f"{network}, {tokens} tokens")
+    for heading in ("operator", "kind", "shape"):
+        table.add_column(heading)
+    for heading in ("MACs", "constant bytes", "output bytes"):
+        table.add_column(heading, justify="right")
+    for size in sizes:
+        counts = (size.macs, size.constant_bytes, size.output_bytes)
+        shape = " x ".join(map(str, size.shape))
+        table.add_row(size.name, size.kind, shape, *(f"{count:,}" for count in counts))
+    table.add_section()
+    totals = [
+        sum(getattr(size, column) for size in sizes)
+        for column in ("macs", "constant_bytes", "output_bytes")
+    ]
+    table.add_row(f"{len(sizes)} operators", "", "", *(f"{total:,}" for total in totals))
+    _console().print(table)
+    _write(json_file, {"network": network, "operators": [size._asdict() for size in sizes]})
+
+
+def _console() -> Console:
+    """The terminal, or 110 columns where the output goes elsewhere."""
+    console = Console()
+    return console if console.is_terminal else Console(width=110)
+
+
+def _human_scores(data: Path, tokenizer: minilm.Tokenizer) -> dict[str, float]:
+    pairs = read_pairs(data / "stsb" / "stsb-en-dev.csv")
+    score = np.array([pair[2] for pair in pairs])
+    figures: dict[str, float] = {"sts_pairs": len(pairs)}
+    for name, embed in (("real", minilm.embed_real), ("integer", minilm.embed_integer)):
+        cosines = [
+            float(embed(tokenizer(first)) @ embed(tokenizer(second)))
+            for first, second, _ in track(pairs, f"STS pairs, {name}", transient=True)
+        ]
+        figures[f"sts_spearman_{name}"] = rank_correlation(np.array(cosines), score)
+    return figures
+
+
+def _progress(items: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
+    return track(list(items), "sentences", transient=True)
+
+
+def _show(console: Console, title: str, figures: dict[str, Any]) -> None:
+    table = Table(title=title, show_header=False)
+    for name, value in figures.items():
+        text = f"{value:.5g}" if isinstance(value, float) else str(value)
+        table.add_row(name.replace("_", " "), text)
+    console.print(table)
+
+
+def _write(path: Path | None, figures: dict[str, Any]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", soft_wrap=True)
+        sys.exit(1)
