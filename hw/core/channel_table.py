@@ -1,0 +1,62 @@
+"""Multipliers and biases of the output channels, for each weight set."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.spec import CoreSpec, ceil_log2
+from hw.core.layout import channels_layout, index_shape
+from hw.core.plan import CorePlan
+
+
+class ChannelTable(wiring.Component):
+    """``o[lane] = table[set][group * requantizer_lanes + lane]``, read in the same cycle.
+
+    Written by ``i``, one channel per cycle, always ready.
+
+    Members
+    -------
+    i : :py:`In(stream.Signature(channels_layout(spec)))`
+    set, group : what is read
+    multipliers, biases : per lane
+    """
+
+    def __init__(self, spec: CoreSpec, plan: CorePlan) -> None:
+        self.spec, self.plan = spec, plan
+        lanes, numbers = plan.requantizer_lanes, spec.requantize
+        super().__init__({
+            "i": In(stream.Signature(channels_layout(spec))),
+            "set": In(spec.macro.set_bits),
+            "group": In(index_shape(plan.groups(spec))),
+            "multipliers": Out(unsigned(numbers.multiplier_bits)).array(lanes),
+            "biases": Out(signed(numbers.bias_bits)).array(lanes),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        lanes, groups = self.plan.requantizer_lanes, self.plan.groups(self.spec)
+        numbers = self.spec.requantize
+        entry = data.StructLayout({
+            "multiplier": unsigned(numbers.multiplier_bits),
+            "bias": signed(numbers.bias_bits),
+        })
+        lane_bits, group_bits = ceil_log2(lanes), ceil_log2(groups)
+        depth = self.spec.macro.weight_sets << group_bits
+        column = self.i.p.column
+        m.d.comb += self.i.ready.eq(1)
+        for lane in range(lanes):
+            m.submodules[f"lane_{lane}"] = table = Memory(shape=entry, depth=depth, init=[])
+            write, read = table.write_port(), table.read_port(domain="comb")
+            m.d.comb += [
+                write.addr.eq(Cat(column[lane_bits:][:group_bits], self.i.p.set)),
+                write.data.multiplier.eq(self.i.p.multiplier),
+                write.data.bias.eq(self.i.p.bias),
+                write.en.eq(self.i.valid & (column[:lane_bits] == lane)),
+                read.addr.eq(Cat(self.group[:group_bits], self.set)),
+                self.multipliers[lane].eq(read.data.multiplier),
+                self.biases[lane].eq(read.data.bias),
+            ]
+        return m

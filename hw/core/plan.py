@@ -1,0 +1,70 @@
+"""Plan of a core: whatever changes only area or time. Every plan gives the same outputs."""
+
+from dataclasses import dataclass, field
+
+from golden.spec import CoreSpec, require_range
+from hw.macro.plan import MacroPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorePlan:
+    """How a core is built around its macros.
+
+    macro
+        Plan of every macro.
+    requantizer_lanes
+        Columns that are requantised in one cycle; a row takes ``columns / requantizer_lanes``.
+    input_depth
+        Input vectors that the slowest macro may be behind the newest one.
+    result_depth
+        Results that a macro may be ahead of the slowest one, besides the one that it holds itself.
+        ``None``: 0 for feeder ``fixed``, whose macros never wait for each other, else 1.
+    row_depth
+        Finished vectors that may wait for the requantizer before the partial sums stall.
+    """
+
+    macro: MacroPlan = field(default_factory=MacroPlan)
+    requantizer_lanes: int = 8
+    input_depth: int = 4
+    result_depth: int | None = None
+    row_depth: int = 2
+
+    def __post_init__(self) -> None:
+        require_range("result_depth", self.results_ahead, 0, 64)
+        require_range("row_depth", self.row_depth, 2, 4096)
+        require_range("input_depth", self.input_depth, 2, 256)
+        require_range("requantizer_lanes", self.requantizer_lanes, 1, 256)
+        for name in ("input_depth", "requantizer_lanes"):
+            if getattr(self, name).bit_count() != 1:
+                raise ValueError(f"{name} must be a power of two, not {getattr(self, name)}")
+
+    @property
+    def results_ahead(self) -> int:
+        """``result_depth``, or what it stands for."""
+        if self.result_depth is None:
+            return 0 if self.macro.feeder == "fixed" else 1
+        return self.result_depth
+
+    @property
+    def mark_depth(self) -> int:
+        """Vectors between the input and the column sum: buffered, fed, accumulated, queued."""
+        return self.input_depth + self.results_ahead + 3
+
+    def require(self, spec: CoreSpec) -> None:
+        """Raise ``ValueError`` if this plan cannot serve ``spec``."""
+        self.macro.require(spec.macro)
+        if spec.columns % self.requantizer_lanes:
+            raise ValueError(
+                f"requantizer_lanes must divide the {spec.columns} columns, "
+                f"not be {self.requantizer_lanes}"
+            )
+        tokens = self.macro.tokens
+        if tokens.bit_count() != 1 or spec.rows % tokens:
+            raise ValueError(
+                f"tokens must be a power of two that divides the {spec.rows} rows of a core, "
+                f"not {tokens}"
+            )
+
+    def groups(self, spec: CoreSpec) -> int:
+        """Beats of one output row."""
+        return spec.columns // self.requantizer_lanes

@@ -1,0 +1,1 @@
+"""Operators in hardware; the same file stems as ``golden.ops``."""
