@@ -27,16 +27,14 @@ from golden.graph import Graph, Operator
 from golden.networks.builder import GraphBuilder
 from golden.networks.run import run_real
 from golden.operator_spec import (
-    FUNCTIONS,
     AttentionSpec,
-    ExponentialSpec,
     LayerNormSpec,
     NormalizeSpec,
     PoolSpec,
-    TableSpec,
+    ResidualAddSpec,
 )
-from golden.ops.residual_add import ResidualAddSpec
 from golden.spec import RequantizeSpec, RowScaleSpec
+from golden.table_spec import FUNCTIONS, ExponentialSpec, TableSpec
 
 LOG2_E = math.log2(math.e)
 

@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from golden.operator_spec import TableSpec
 from golden.spec import RowScaleSpec
+from golden.table_spec import TableSpec
 
 
 @cache

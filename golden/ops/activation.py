@@ -3,8 +3,8 @@
 from numpy.typing import ArrayLike
 
 from golden.integer import Integers
-from golden.operator_spec import TableSpec
 from golden.ops.interpolate import interpolate
+from golden.table_spec import TableSpec
 
 
 def activation(spec: TableSpec, x: ArrayLike) -> Integers:

@@ -9,8 +9,8 @@ Letters: N queries, T keys, H heads, d head width, B a block of keys.
    sum = round(sum * f) + sum(P'_B), context = round(context * f) + P'_B V_B.
 4. Context: requantise(context) with the row scale 1 / sum; a query without keys gives zeros.
 
-Error against real attention of the same codes: 1 output integer plus ``2**-10`` relative plus, for
-each query, ``1.1 * T / sum`` of the largest value (codes P' are rounded to integers).
+Error against real attention of the same codes: 1 output integer plus, of the largest value,
+``2**-10`` (scores and tables) and ``(1.1 * T + blocks) / sum`` (P' and old sums are integers).
 """
 
 from dataclasses import replace

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from golden.integer import Integers, round_shift
-from golden.operator_spec import ExponentialSpec
 from golden.ops.interpolate import interpolate
+from golden.table_spec import ExponentialSpec
 
 
 def exponential(spec: ExponentialSpec, d: ArrayLike) -> Integers:

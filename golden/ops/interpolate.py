@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from golden.integer import Integers, integer_range, round_shift, saturate
-from golden.operator_spec import TableSpec
+from golden.table_spec import TableSpec
 from golden.tables import function_table
 
 

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from golden.integer import Integers, RowScale, bit_length
-from golden.operator_spec import ReciprocalSpec
 from golden.ops.interpolate import interpolate
+from golden.table_spec import ReciprocalSpec
 
 
 def logarithm(spec: ReciprocalSpec, n: ArrayLike) -> Integers:
-    """``log2(n)`` with ``fraction_bits`` fraction bits, for integers ``n >= 1``."""
+    """``log2(n)`` with ``fraction_bits`` fraction bits, for integers ``n >= 1``.
+
+    Error at most ``(2**-fraction_bits + h**2 / 8) / ln(2) + 2**-fraction_bits``.
+    """
     n = np.asarray(n).astype(np.int64)
     exponent = bit_length(n) - 1
     # What follows the leading one, cut to fraction_bits bits.

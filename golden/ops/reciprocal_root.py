@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from golden.integer import RowScale, bit_length
-from golden.operator_spec import ReciprocalRootSpec
 from golden.ops.interpolate import interpolate
+from golden.table_spec import ReciprocalRootSpec
 
 
 def reciprocal_root(spec: ReciprocalRootSpec, n: ArrayLike) -> RowScale:
