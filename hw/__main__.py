@@ -1,0 +1,85 @@
+"""``python -m hw list | area``: the generator."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Command line of the generator; each command imports what it needs."""
+
+
+@main.command(name="list")
+def list_blocks() -> None:
+    """Every name that can be generated and measured."""
+    from hw.catalog import BLOCKS, names
+
+    for kind, block in BLOCKS.items():
+        click.echo(f"{kind}: {block.summary}")
+        for name, (other, _, _) in names().items():
+            if other == kind:
+                click.echo(f"  {name}")
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every block; so does no name at all.")
+@click.option(
+    "--library",
+    "libraries",
+    multiple=True,
+    type=click.Choice(["gates", "cmos", "smallest"]),
+    help="Generic gates and their prices; several may be given. Without: gates and cmos.",
+)
+@click.option("--liberty", type=click.Path(path_type=Path), help="Cells of this Liberty file.")
+@click.option(
+    "--codes",
+    type=click.Path(path_type=Path),
+    help="Input vectors (..., lanes) as .npy, for the cycles of plans that depend on data.",
+)
+@click.option("--unsigned", is_flag=True, help="The codes are unsigned.")
+@click.option("--jobs", default=2, help="Yosys runs at a time.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write JSON.")
+def area(
+    names: tuple[str, ...],
+    every: bool,
+    libraries: tuple[str, ...],
+    liberty: Path | None,
+    codes: Path | None,
+    unsigned: bool,
+    jobs: int,
+    json_file: Path | None,
+) -> None:
+    """Cells, transistors, storage and depth of blocks, against fixed of the same run."""
+    from hw.area.command import choose_libraries, measure_blocks, read_codes, show, table_names
+    from hw.area.table import as_data
+    from hw.yosys import version, write_atomically
+
+    chosen = choose_libraries(libraries, liberty)
+    vectors = None if codes is None else read_codes(codes)
+    selected = names if names and not every else table_names()
+    rows = measure_blocks(selected, chosen, vectors, not unsigned, jobs)
+    show(rows)
+    if json_file is not None:
+        content: dict[str, Any] = {"yosys": version(), "blocks": as_data(rows)}
+        write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def run() -> None:
+    """Run the command line: an error is one sentence and a non-zero exit."""
+    try:
+        main(standalone_mode=False)
+    except click.Abort:
+        sys.exit("error: interrupted; what is done is kept, so run it again to go on")
+    except click.ClickException as error:
+        sys.exit(f"error: {error.format_message()}")
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    run()
