@@ -3,6 +3,7 @@
 A real value is ``integer * scale``. Letters: K depth, M output channels.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from golden.graph import Graph
 from golden.integer import integer_range
 from golden.spec import RequantizeSpec
+from golden.table_spec import FUNCTIONS
 
 Run = Callable[[Graph, Mapping[str, Any]], dict[str, Any]]
 
@@ -59,6 +61,26 @@ def shared_scales(
         range_of[leader(name)] = max(known, float(largest[name].max()))
     limit = integer_range(bits)[1]
     return {name: max(range_of[leader(name)] * margin, 1e-30) / limit for name in largest}
+
+
+def function_scales(graph: Graph, scale: dict[str, float], bits: int) -> None:
+    """Change the scales around functions by table to what the tables want.
+
+    Inputs and outputs of one function share a power of two, so that one table serves them all. What
+    a softmax reads are base-2 logarithms, with as many fraction bits as fit.
+    """
+    for kind in FUNCTIONS:
+        operators = [operator for operator in graph.operators if operator.kind == kind]
+        names = [name for o in operators for name in (o.inputs[0], o.outputs[0])]
+        if names:
+            largest = max(scale[name] for name in names)
+            power = max(math.ceil(math.log2(largest)), 1 - bits)
+            scale.update(dict.fromkeys(names, 2.0**power))
+    for operator in graph.operators:
+        if operator.kind == "softmax":
+            source = operator.inputs[0]
+            fraction_bits = math.floor(math.log2(math.log(2) / scale[source]))
+            scale[source] = math.log(2) * 2.0 ** -min(max(fraction_bits, 4), 13)
 
 
 def weight_codes(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from golden.calibration import (
     ROOT_EXPONENTS,
     bias_codes,
     fit_multipliers,
+    function_scales,
     observe,
     shared_scales,
     weight_codes,
@@ -32,6 +33,7 @@ from golden.operator_spec import (
     NormalizeSpec,
     PoolSpec,
     ResidualAddSpec,
+    SoftmaxSpec,
 )
 from golden.spec import RequantizeSpec, RowScaleSpec
 from golden.table_spec import FUNCTIONS, ExponentialSpec, TableSpec
@@ -71,7 +73,7 @@ class _Quantizer:
         self._largest = observe(graph, samples, run_real)
         bits = settings.requantize.output_bits
         self._scale = shared_scales(graph, self._largest, "residual_add", settings.margin, bits)
-        self._table_inputs()
+        function_scales(graph, self._scale, bits)
         self._graph = GraphBuilder(graph.name)
         self._linears: dict[str, list[Operator]] = {}
         for operator in graph.operators:
@@ -90,22 +92,6 @@ class _Quantizer:
                 )
             method(operator)
         return self._graph.finish(*self._real.outputs)
-
-    def _table_inputs(self) -> None:
-        """Inputs and outputs of one function share a power of two, so one table serves them all."""
-        bits = self._settings.requantize.output_bits
-        for kind in FUNCTIONS:
-            names = [
-                name
-                for operator in self._real.operators
-                if operator.kind == kind
-                for name in (operator.inputs[0], operator.outputs[0])
-            ]
-            if names:
-                largest = max(self._scale[name] for name in names)
-                scale = 2.0 ** math.ceil(math.log2(largest))
-                scale = max(scale, 2.0 ** -(bits - 1))
-                self._scale.update(dict.fromkeys(names, scale))
 
     def _embedding(self, operator: Operator) -> None:
         scale = self._scale[operator.name]
@@ -211,6 +197,26 @@ class _Quantizer:
         """Largest magnitude of each head, in the tensor's integers, ``(H,)``."""
         largest = self._largest[name].reshape(heads, -1).max(axis=1) / self._scale[name]
         return np.maximum(np.ceil(largest), 1).astype(np.int64)
+
+    def _softmax(self, operator: Operator) -> None:
+        unit = (1 << self._settings.probability_bits) - 1
+        fraction_bits = round(math.log2(math.log(2) / self._scale[operator.inputs[0]]))
+        spec = SoftmaxSpec(
+            exponential=ExponentialSpec(
+                unit=(unit + 1) << 7, fraction_bits=fraction_bits, index_bits=min(6, fraction_bits)
+            ),
+            output=ExponentialSpec(unit=unit, fraction_bits=13, index_bits=6),
+        )
+        self._graph.apply(
+            "softmax",
+            operator.name,
+            *operator.inputs,
+            shape=self._real.tensors[operator.name].shape,
+            spec=spec,
+            bits=self._settings.probability_bits,
+            scale=1 / unit,
+            signed=False,
+        )
 
     def _layer_norm(self, operator: Operator) -> None:
         source, gain, bias = operator.inputs

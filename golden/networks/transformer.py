@@ -1,14 +1,17 @@
-"""The Transformer's encoder, post-norm, as a graph of real operators.
+"""The Transformer as graphs of real operators: sentence encoder, encoder-decoder.
 
-Letters: N tokens, D width, H heads, F feed-forward width.
+Letters: N tokens, D width, F feed-forward width. Post-norm, as published:
 
     h = layer_norm(word[ids] + position)                                        (N, D)
     for each layer:
-        h = layer_norm(h + output(attention(query(h), key(h), value(h))))       (N, D)
+        h = layer_norm(h + output(attention(query(h), key(s), value(s))))       (N, D)
         h = layer_norm(h + feed_forward_out(gelu(feed_forward_in(h))))          (N, F) inside
-    sentence = l2_normalize(mean_pool(h))                                       (D,)
 
-Source: Vaswani et al., Attention is all you need, 2017; BERT's arrangement of the layer norms.
+with s = h in self-attention, causal in a decoder, and s = the encoder's result in the
+cross-attention between a decoder's two steps. Pre-norm puts the layer norm on what enters a block,
+``h + block(layer_norm(h))``, and one more at the end.
+
+Source: Vaswani et al., Attention is all you need, 2017.
 """
 
 from collections.abc import Mapping
@@ -20,12 +23,10 @@ from golden.graph import Graph
 from golden.networks.builder import GraphBuilder
 from golden.spec import require_range
 
-TOKENS = "tokens"
-
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderShape:
-    """Sizes of an encoder, and what its layer norms add to the variance."""
+    """Sizes of a stack, and what its layer norms add to the variance."""
 
     layers: int
     width: int
@@ -35,87 +36,134 @@ class EncoderShape:
     positions: int
     epsilon: float = 1e-12
     activation: str = "gelu"
+    norm: str = "post"
 
     def __post_init__(self) -> None:
         for name in ("layers", "width", "heads", "feed_forward", "vocabulary", "positions"):
             require_range(name, getattr(self, name), 1, 1 << 24)
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be a multiple of the {self.heads} heads")
+        if self.norm not in {"post", "pre"}:
+            raise ValueError(f"norm must be 'post' or 'pre', not {self.norm!r}")
 
 
 def sentence_encoder(name: str, shape: EncoderShape, weights: Mapping[str, np.ndarray]) -> Graph:
-    """Token ids to one unit vector; weights are named as the operators, matrices are ``(K, M)``."""
-    build = EncoderBuilder(name, shape, weights)
-    ids = build.graph.input("token_ids", (TOKENS,))
-    hidden = build.embedding(ids)
+    """``token_ids`` to one unit vector; weights are named as the operators, matrices (K, M)."""
+    graph = GraphBuilder(name)
+    stack = Stack(graph, shape, weights, "tokens")
+    hidden = stack.embedding("", graph.input("token_ids", ("tokens",)))
     for layer in range(shape.layers):
-        hidden = build.layer(f"layer.{layer}", hidden)
-    pooled = build.graph.apply("mean_pool", "pooled", hidden, shape=(shape.width,))
-    sentence = build.graph.apply("l2_normalize", "sentence", pooled, shape=(shape.width,))
-    return build.graph.finish(sentence)
+        hidden = stack.attention(f"layer.{layer}", hidden, hidden)
+        hidden = stack.feed_forward(f"layer.{layer}", hidden)
+    hidden = stack.finish("", hidden)
+    pooled = graph.apply("mean_pool", "pooled", hidden, shape=(shape.width,))
+    return graph.finish(graph.apply("l2_normalize", "sentence", pooled, shape=(shape.width,)))
 
 
-class EncoderBuilder:
-    """The parts of an encoder, each appended to ``graph``."""
+def encoder_decoder(name: str, shape: EncoderShape, weights: Mapping[str, np.ndarray]) -> Graph:
+    """``source_ids``, ``source_mask`` and ``target_ids`` to the next token's probabilities, (N, V).
 
-    def __init__(self, name: str, shape: EncoderShape, weights: Mapping[str, np.ndarray]) -> None:
-        self.graph = GraphBuilder(name)
-        self.shape = shape
+    ``source_mask`` (T,) is true for tokens and false for padding. Row n of the result follows
+    target token n and depends on no later one.
+    """
+    graph = GraphBuilder(name)
+    ids, mask = graph.input("source_ids", ("source",)), graph.input("source_mask", ("source",))
+    encoder = Stack(graph, shape, weights, "source")
+    source = encoder.embedding("encoder.", ids)
+    for layer in range(shape.layers):
+        source = encoder.attention(f"encoder.{layer}", source, source, mask)
+        source = encoder.feed_forward(f"encoder.{layer}", source)
+    source = encoder.finish("encoder.", source)
+
+    decoder = Stack(graph, shape, weights, "target")
+    hidden = decoder.embedding("decoder.", graph.input("target_ids", ("target",)))
+    for layer in range(shape.layers):
+        hidden = decoder.attention(f"decoder.{layer}.self", hidden, hidden, causal=True)
+        hidden = decoder.attention(f"decoder.{layer}.cross", hidden, source, mask)
+        hidden = decoder.feed_forward(f"decoder.{layer}", hidden)
+    logits = decoder.linear("logits", decoder.finish("decoder.", hidden))
+    return graph.finish(
+        graph.apply("softmax", "probabilities", logits, shape=("target", shape.vocabulary))
+    )
+
+
+class Stack:
+    """The parts of an encoder or decoder, each appended to ``graph``; ``rows`` names its length."""
+
+    def __init__(
+        self,
+        graph: GraphBuilder,
+        shape: EncoderShape,
+        weights: Mapping[str, np.ndarray],
+        rows: str,
+    ) -> None:
+        self._graph = graph
+        self._shape = shape
         self._weights = weights
+        self._size = (rows, shape.width)
 
-    def embedding(self, ids: str) -> str:
-        """``layer_norm(word[ids] + position)``."""
-        size = (TOKENS, self.shape.width)
-        apply = self.graph.apply
-        word = apply("embedding", "word", ids, self._constant("word.table"), shape=size)
-        place = apply("position", "position", word, self._constant("position.table"), shape=size)
-        total = apply("residual_add", "embedding.sum", word, place, shape=size)
-        return self.layer_norm("embedding.norm", total)
+    def embedding(self, prefix: str, ids: str) -> str:
+        """``word[ids] + position``, normalised in a post-norm network."""
+        tables = [self._constant(f"{prefix}{name}.table") for name in ("word", "position")]
+        word = self._apply("embedding", f"{prefix}word", ids, tables[0])
+        place = self._apply("position", f"{prefix}position", word, tables[1])
+        total = self._apply("residual_add", f"{prefix}embedding.sum", word, place)
+        return self._norm_after(f"{prefix}embedding", total)
 
-    def layer(self, name: str, hidden: str) -> str:
-        """Self-attention and feed-forward, each with its residual and layer norm after it."""
-        size = (TOKENS, self.shape.width)
-        apply = self.graph.apply
-        query, key, value = (
-            self.linear(f"{name}.{part}", hidden) for part in ("query", "key", "value")
+    def attention(
+        self, name: str, hidden: str, source: str, mask: str | None = None, causal: bool = False
+    ) -> str:
+        """Attention from ``hidden`` to ``source`` with its residual; N and T rows."""
+        x = self._norm_before(f"{name}.attention", hidden)
+        seen = x if source == hidden else source
+        query = self.linear(f"{name}.query", x)
+        key, value = (self.linear(f"{name}.{part}", seen) for part in ("key", "value"))
+        masks = () if mask is None else (mask,)
+        spec = {"heads": self._shape.heads, "causal": causal}
+        context = self._apply(
+            "attention", f"{name}.attention", query, key, value, *masks, spec=spec
         )
-        heads = {"heads": self.shape.heads}
-        context = apply("attention", f"{name}.attention", query, key, value, shape=size, spec=heads)
         output = self.linear(f"{name}.output", context)
-        total = apply("residual_add", f"{name}.attention.sum", hidden, output, shape=size)
-        hidden = self.layer_norm(f"{name}.attention.norm", total)
+        total = self._apply("residual_add", f"{name}.attention.sum", hidden, output)
+        return self._norm_after(f"{name}.attention", total)
 
-        inner = self.linear(f"{name}.feed_forward_in", hidden)
-        active = apply(
-            self.shape.activation,
-            f"{name}.activation",
-            inner,
-            shape=(TOKENS, self.shape.feed_forward),
-        )
+    def feed_forward(self, name: str, hidden: str) -> str:
+        """Two linears and an activation between them, with the residual."""
+        x = self._norm_before(f"{name}.feed_forward", hidden)
+        inner = self.linear(f"{name}.feed_forward_in", x)
+        size = (self._size[0], self._shape.feed_forward)
+        active = self._graph.apply(self._shape.activation, f"{name}.activation", inner, shape=size)
         output = self.linear(f"{name}.feed_forward_out", active)
-        total = apply("residual_add", f"{name}.feed_forward.sum", hidden, output, shape=size)
-        return self.layer_norm(f"{name}.feed_forward.norm", total)
+        total = self._apply("residual_add", f"{name}.feed_forward.sum", hidden, output)
+        return self._norm_after(f"{name}.feed_forward", total)
+
+    def finish(self, prefix: str, hidden: str) -> str:
+        """What follows the last layer: a layer norm in a pre-norm network."""
+        return self._norm_before(f"{prefix}final", hidden)
 
     def linear(self, name: str, x: str) -> str:
         """``x W + b``."""
         weight, bias = self._constant(f"{name}.weight"), self._constant(f"{name}.bias")
-        width = self._weights[weight].shape[1]
-        return self.graph.apply("linear", name, x, weight, bias, shape=(TOKENS, width))
+        shape = (self._graph.tensors[x].shape[0], self._weights[weight].shape[1])
+        return self._graph.apply("linear", name, x, weight, bias, shape=shape)
 
-    def layer_norm(self, name: str, x: str) -> str:
-        """Layer norm with gain and bias."""
-        gain, bias = self._constant(f"{name}.gain"), self._constant(f"{name}.bias")
-        return self.graph.apply(
-            "layer_norm",
-            name,
-            x,
-            gain,
-            bias,
-            shape=(TOKENS, self.shape.width),
-            spec={"epsilon": self.shape.epsilon},
-        )
+    def _norm_before(self, name: str, x: str) -> str:
+        return self._norm(name, x) if self._shape.norm == "pre" else x
+
+    def _norm_after(self, name: str, x: str) -> str:
+        return self._norm(name, x) if self._shape.norm == "post" else x
+
+    def _norm(self, name: str, x: str) -> str:
+        gain, bias = self._constant(f"{name}.norm.gain"), self._constant(f"{name}.norm.bias")
+        spec = {"epsilon": self._shape.epsilon}
+        return self._apply("layer_norm", f"{name}.norm", x, gain, bias, spec=spec)
+
+    def _apply(
+        self, kind: str, name: str, *inputs: str, spec: Mapping[str, object] | None = None
+    ) -> str:
+        return self._graph.apply(kind, name, *inputs, shape=self._size, spec=spec)
 
     def _constant(self, name: str) -> str:
         if name not in self._weights:
             raise ValueError(f"weight {name!r} is missing")
-        return self.graph.constant(name, self._weights[name])
+        return self._graph.constant(name, self._weights[name])
