@@ -1,0 +1,22 @@
+"""The operator table: one row per operator. A new operator is one line here and its row."""
+
+from collections.abc import Mapping
+
+from sim.row import Operator
+from sim.rows.macro import MACRO
+from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE
+
+OPERATORS: Mapping[str, Operator] = {
+    "buffer": BUFFER,
+    "queue": QUEUE,
+    "fork": FORK,
+    "join": JOIN,
+    "macro": MACRO,
+}
+
+
+def operator(name: str) -> Operator:
+    """Return the row ``name``; raise ``ValueError`` naming the known ones."""
+    if name not in OPERATORS:
+        raise ValueError(f"no operator {name!r}: use one of {', '.join(OPERATORS)}")
+    return OPERATORS[name]
