@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from golden.calibration import CODE_EXPONENTS, RECIPROCAL_EXPONENTS, fit_multipliers
 from golden.operator_spec import AttentionSpec
 from golden.ops.attention import (
     attention,
@@ -15,6 +14,7 @@ from golden.ops.attention import (
     merge_heads,
     split_heads,
 )
+from golden.quantization.calibration import CODE_EXPONENTS, RECIPROCAL_EXPONENTS, fit_multipliers
 from golden.real.attention import attention as real_attention
 from golden.table_spec import ExponentialSpec
 

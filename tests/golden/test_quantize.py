@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from golden.calibration import bias_codes, observe, weight_codes
 from golden.graph import Graph
 from golden.networks.builder import GraphBuilder
 from golden.networks.run import REAL_OPERATORS, run_integer, run_real
 from golden.networks.transformer import EncoderShape, sentence_encoder
+from golden.quantization.calibration import bias_codes, observe, weight_codes
 from golden.quantize import QuantizeSettings, quantize_network
 from golden.spec import RequantizeSpec
 

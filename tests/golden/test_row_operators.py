@@ -3,12 +3,6 @@
 import numpy as np
 import pytest
 
-from golden.calibration import (
-    CODE_EXPONENTS,
-    RECIPROCAL_EXPONENTS,
-    ROOT_EXPONENTS,
-    fit_multipliers,
-)
 from golden.operator_spec import (
     LayerNormSpec,
     NormalizeSpec,
@@ -24,6 +18,12 @@ from golden.ops.mean_pool import mean_pool
 from golden.ops.quantize import quantize
 from golden.ops.residual_add import residual_add
 from golden.ops.softmax import softmax
+from golden.quantization.calibration import (
+    CODE_EXPONENTS,
+    RECIPROCAL_EXPONENTS,
+    ROOT_EXPONENTS,
+    fit_multipliers,
+)
 from golden.real.layer_norm import layer_norm as real_layer_norm
 from golden.real.softmax import softmax as real_softmax
 from golden.spec import RequantizeSpec, RowScaleSpec

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from golden.calibration import bias_codes
 from golden.graph import Graph, Operator
 from golden.networks.run import call_integer, run_real
+from golden.quantization.calibration import bias_codes
 from golden.spec import RequantizeSpec
 
 # Kind of operator -> which of its inputs is the bias.

@@ -1,0 +1,1 @@
+"""How a real network becomes an integer one: ranges, scales, integer forms, bias correction."""
