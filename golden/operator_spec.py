@@ -1,4 +1,4 @@
-"""Specs of the operators around the products: layer norm, pooling, softmax, attention.
+"""Specs of the operators around the products: norms, pooling, softmax, attention, recurrence.
 
 Scores are logarithms to the base 2, ``real = integer * 2**-fraction_bits``, so that the integer
 part of an exponential is a shift. The product that makes them carries ``log2(e) / sqrt(d)``.
@@ -7,7 +7,13 @@ part of an exponential is a shift. The product that makes them carries ``log2(e)
 from dataclasses import dataclass, field
 
 from golden.spec import RequantizeSpec, RowScaleSpec, ceil_log2, require_range
-from golden.table_spec import ExponentialSpec, ReciprocalRootSpec, ReciprocalSpec
+from golden.table_spec import (
+    ExponentialSpec,
+    Function,
+    ReciprocalRootSpec,
+    ReciprocalSpec,
+    TableSpec,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,3 +123,49 @@ class AttentionSpec:
                 f"exponential and rescale must have the same fraction_bits, not "
                 f"{self.exponential.fraction_bits} and {self.rescale.fraction_bits}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecurrentSpec:
+    """RNN, GRU and LSTM: formats of gates and states, all of 16 bits.
+
+    Gates before their function have ``gate_fraction_bits``, the LSTM's cell state has
+    ``cell_fraction_bits``; gates after it and the state h have 15 fraction bits, 1.0 saturating.
+    ``state`` quantises h for the product of every step. ``reset_after`` is the GRU's.
+    """
+
+    gate_fraction_bits: int = 12
+    cell_fraction_bits: int = 11
+    index_bits: int = 10
+    reset_after: bool = False
+    reverse: bool = False
+    state: RowScaleSpec = field(default_factory=RowScaleSpec)
+    requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
+
+    def __post_init__(self) -> None:
+        require_range("gate_fraction_bits", self.gate_fraction_bits, 4, 15)
+        require_range("cell_fraction_bits", self.cell_fraction_bits, 4, 15)
+        require_range("index_bits", self.index_bits, 1, 16)
+
+    @property
+    def sigmoid(self) -> TableSpec:
+        """Table for the gates."""
+        return self._table("sigmoid", self.gate_fraction_bits)
+
+    @property
+    def tanh(self) -> TableSpec:
+        """Table for the candidate, and for the RNN's state."""
+        return self._table("tanh", self.gate_fraction_bits)
+
+    @property
+    def cell_tanh(self) -> TableSpec:
+        """Table for the LSTM's cell state."""
+        return self._table("tanh", self.cell_fraction_bits)
+
+    def _table(self, function: Function, fraction_bits: int) -> TableSpec:
+        return TableSpec(
+            function=function,
+            input_fraction_bits=fraction_bits,
+            index_bits=self.index_bits,
+            output_unit=1 << 15,
+        )

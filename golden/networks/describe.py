@@ -49,6 +49,9 @@ def _macs(
 ) -> int:
     if operator.kind == "linear":
         return prod(shape) * _shape(graph, operator.inputs[0], lengths)[-1]
+    if operator.kind in {"rnn", "gru", "lstm"}:
+        # The recurrent product of every step; that of the inputs is a linear.
+        return shape[0] * int(np.asarray(graph.constants[operator.inputs[1]]).size)
     if operator.kind == "attention":
         # Scores and context: every query meets every key in every column.
         return 2 * prod(shape) * _shape(graph, operator.inputs[1], lengths)[0]

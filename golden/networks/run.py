@@ -12,9 +12,11 @@ from golden.ops.layer_norm import layer_norm
 from golden.ops.linear import linear
 from golden.ops.mean_pool import mean_pool
 from golden.ops.quantize import quantize
+from golden.ops.recurrent import gru, lstm, rnn
 from golden.ops.residual_add import residual_add
 from golden.ops.softmax import softmax
 from golden.real import activation as real_activation
+from golden.real import recurrent as real_recurrent
 from golden.real.attention import attention as real_attention
 from golden.real.embedding import embedding as real_embedding
 from golden.real.embedding import position as real_position
@@ -29,13 +31,16 @@ INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
     "activation": activation,
     "attention": attention,
     "embedding": embedding,
+    "gru": gru,
     "l2_normalize": l2_normalize,
     "layer_norm": layer_norm,
     "linear": linear,
+    "lstm": lstm,
     "mean_pool": mean_pool,
     "position": position,
     "quantize": quantize,
     "residual_add": residual_add,
+    "rnn": rnn,
     "softmax": softmax,
 }
 
@@ -45,13 +50,16 @@ REAL_OPERATORS: dict[str, Callable[..., Any]] = {
     "embedding": real_embedding,
     "gelu": real_activation.gelu,
     "gelu_tanh": real_activation.gelu_tanh,
+    "gru": real_recurrent.gru,
     "l2_normalize": real_l2_normalize,
     "layer_norm": real_layer_norm,
     "linear": real_linear,
+    "lstm": real_recurrent.lstm,
     "mean_pool": real_mean_pool,
     "position": real_position,
     "relu": real_activation.relu,
     "residual_add": real_residual_add,
+    "rnn": real_recurrent.rnn,
     "sigmoid": real_activation.sigmoid,
     "softmax": real_softmax,
     "tanh": real_activation.tanh,

@@ -21,6 +21,8 @@ CODE_EXPONENTS = (-15, 0)
 RECIPROCAL_EXPONENTS = (-40, -16)
 ROOT_EXPONENTS = (-42, -16)
 
+GATE_FRACTION_BITS = 12
+
 
 def observe(graph: Graph, samples: Iterable[Mapping[str, Any]], run: Run) -> dict[str, np.ndarray]:
     """Largest magnitude of every tensor that an operator makes, per index of its last axis."""
@@ -67,7 +69,8 @@ def function_scales(graph: Graph, scale: dict[str, float], bits: int) -> None:
     """Change the scales around functions by table to what the tables want.
 
     Inputs and outputs of one function share a power of two, so that one table serves them all. What
-    a softmax reads are base-2 logarithms, with as many fraction bits as fit.
+    a softmax reads are base-2 logarithms, with as many fraction bits as fit. Gates that recurrent
+    cells read have 12 fraction bits (beyond 8 they saturate, and so do sigmoid and tanh).
     """
     for kind in FUNCTIONS:
         operators = [operator for operator in graph.operators if operator.kind == kind]
@@ -81,6 +84,9 @@ def function_scales(graph: Graph, scale: dict[str, float], bits: int) -> None:
             source = operator.inputs[0]
             fraction_bits = math.floor(math.log2(math.log(2) / scale[source]))
             scale[source] = math.log(2) * 2.0 ** -min(max(fraction_bits, 4), 13)
+        elif operator.kind in {"rnn", "gru", "lstm"}:
+            scale[operator.inputs[0]] = 2.0**-GATE_FRACTION_BITS
+            scale[operator.name] = 2.0 ** (1 - bits)
 
 
 def weight_codes(weight: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:

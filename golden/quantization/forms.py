@@ -11,16 +11,19 @@ from golden.operator_spec import (
     LayerNormSpec,
     NormalizeSpec,
     PoolSpec,
+    RecurrentSpec,
     ResidualAddSpec,
     SoftmaxSpec,
 )
 from golden.quantization.builder import IntegerBuilder
 from golden.quantization.calibration import (
     CODE_EXPONENTS,
+    GATE_FRACTION_BITS,
     RECIPROCAL_EXPONENTS,
     ROOT_EXPONENTS,
     bias_codes,
     fit_multipliers,
+    weight_codes,
 )
 from golden.table_spec import FUNCTIONS, ExponentialSpec, TableSpec
 
@@ -161,6 +164,33 @@ def l2_normalize(build: IntegerBuilder, operator: Operator) -> None:
     _scaled_rows(build, operator, spec, factor, ROOT_EXPONENTS)
 
 
+def recurrent(build: IntegerBuilder, operator: Operator) -> None:
+    """Weight codes of the recurrent product; the input's product is a linear before it."""
+    _, weight, *bias = operator.inputs
+    spec = RecurrentSpec(
+        gate_fraction_bits=GATE_FRACTION_BITS,
+        requantize=build.settings.requantize,
+        **(operator.spec or {}),
+    )
+    codes, scale = weight_codes(build.real.constants[weight], build.settings.weight_bits)
+    gate_scale = build.scale[operator.inputs[0]]
+    factor = build.scale[operator.name] * scale / (spec.state.code_limit * gate_scale)
+    offset, (multiplier,) = fit_multipliers(spec.requantize, [factor], CODE_EXPONENTS)
+    constant = build.graph.constant
+    build.apply(
+        operator,
+        spec,
+        operator.inputs[0],
+        constant(weight, codes),
+        constant(f"{operator.name}.multiplier", multiplier),
+        constant(f"{operator.name}.exponent_offset", offset),
+        *(
+            constant(name, bias_codes(spec.requantize, build.real.constants[name], gate_scale))
+            for name in bias
+        ),
+    )
+
+
 def _scaled_rows(
     build: IntegerBuilder,
     operator: Operator,
@@ -189,5 +219,6 @@ FORMS: dict[str, Callable[[IntegerBuilder, Operator], None]] = {
     "position": embedding,
     "residual_add": residual_add,
     "softmax": softmax,
+    **dict.fromkeys(("rnn", "gru", "lstm"), recurrent),
     **dict.fromkeys(FUNCTIONS, activation),
 }

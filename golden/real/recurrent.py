@@ -1,8 +1,9 @@
 """Recurrent cells and the scan over a sequence.
 
-Letters: T steps, K inputs, H states; any axes may stand between T and K (a batch). Gates lie side
-by side in the columns of ``wx`` (K, g H), ``wh`` (H, g H) and of the biases: reset, update,
-candidate for the GRU; input, forget, output, candidate for the LSTM.
+Letters: T steps, H states; any axes may stand between T and H (a batch). ``gates`` are the input's
+part, ``x Wx + bx`` of every step, (T, g H). Gates lie side by side in the columns of it, of ``wh``
+(H, g H) and of ``bh``: reset, update, candidate for the GRU; input, forget, output, candidate for
+the LSTM.
 
 Source: Zhang et al., Dive into Deep Learning, chapters 9 and 10.
 """
@@ -17,46 +18,37 @@ State = tuple[np.ndarray, ...]
 Cell = Callable[[np.ndarray, State], State]
 
 
-def rnn_cell(
-    x: np.ndarray, h: np.ndarray, wx: np.ndarray, wh: np.ndarray, bias: np.ndarray
-) -> State:
-    """``h' = tanh(x Wx + h Wh + b)``."""
-    return (np.tanh(x @ wx + h @ wh + bias),)
+def rnn_cell(gates: np.ndarray, h: np.ndarray, wh: np.ndarray) -> State:
+    """``h' = tanh(gates + h Wh)``."""
+    return (np.tanh(gates + h @ wh),)
 
 
 def gru_cell(
-    x: np.ndarray,
+    gates: np.ndarray,
     h: np.ndarray,
-    wx: np.ndarray,
     wh: np.ndarray,
-    bx: np.ndarray,
     bh: np.ndarray,
     *,
     reset_after: bool = False,
 ) -> State:
     """``h' = z * h + (1 - z) * candidate``.
 
-    r, z = sigmoid(x Wx + bx + h Wh + bh); the candidate is tanh(x Wx + bx + (r * h) Wh + bh), or
-    with ``reset_after`` tanh(x Wx + bx + r * (h Wh + bh)), where all products can run at once.
+    r, z = sigmoid(gates + h Wh + bh); the candidate is tanh(gates + (r * h) Wh + bh), or with
+    ``reset_after`` tanh(gates + r * (h Wh + bh)), where all products can run at once.
     """
-    width = h.shape[-1]
-    gates = x @ wx + bx  # (..., 3 H)
-    r, z = np.split(
-        sigmoid(gates[..., : 2 * width] + h @ wh[:, : 2 * width] + bh[: 2 * width]), 2, axis=-1
-    )
-    wc, bc = wh[:, 2 * width :], bh[2 * width :]
+    width = 2 * h.shape[-1]
+    r, z = np.split(sigmoid(gates[..., :width] + h @ wh[:, :width] + bh[:width]), 2, axis=-1)
+    wc, bc = wh[:, width:], bh[width:]
     recurrent = r * (h @ wc + bc) if reset_after else (r * h) @ wc + bc
-    candidate = np.tanh(gates[..., 2 * width :] + recurrent)
+    candidate = np.tanh(gates[..., width:] + recurrent)
     return (z * h + (1 - z) * candidate,)
 
 
 def lstm_cell(
-    x: np.ndarray,
+    gates: np.ndarray,
     h: np.ndarray,
     c: np.ndarray,
-    wx: np.ndarray,
     wh: np.ndarray,
-    bias: np.ndarray,
     peephole: np.ndarray | None = None,
 ) -> State:
     """``c' = f * c + i * candidate``, ``h' = o * tanh(c')``.
@@ -65,7 +57,7 @@ def lstm_cell(
     ``p_o * c'`` to the output gate.
     """
     p_i, p_f, p_o = np.split(np.zeros(3 * h.shape[-1]) if peephole is None else peephole, 3)
-    i, f, o, candidate = np.split(x @ wx + h @ wh + bias, 4, axis=-1)
+    i, f, o, candidate = np.split(gates + h @ wh, 4, axis=-1)
     c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * np.tanh(candidate)
     return sigmoid(o + p_o * c) * np.tanh(c), c
 
@@ -73,7 +65,7 @@ def lstm_cell(
 def scan(
     cell: Cell, x: np.ndarray, state: State, *, reverse: bool = False
 ) -> tuple[np.ndarray, State]:
-    """``cell`` over the steps of ``x`` (T, ..., K): all h, (T, ..., H), and the last state.
+    """``cell`` over the steps of ``x``: h of every step, (T, ..., H), and the last state.
 
     With ``reverse`` the last step comes first; the outputs stay in the order of ``x``.
     """
@@ -82,3 +74,31 @@ def scan(
         state = cell(step, state)
         outputs.append(state[0])
     return np.stack(outputs[::-1] if reverse else outputs), state
+
+
+def rnn(gates: np.ndarray, wh: np.ndarray, *, reverse: bool = False) -> np.ndarray:
+    """``(T, H) -> (T, H)``, from a state of zeros."""
+    zero = np.zeros(len(wh), gates.dtype)
+    return scan(lambda x, s: rnn_cell(x, s[0], wh), gates, (zero,), reverse=reverse)[0]
+
+
+def gru(
+    gates: np.ndarray,
+    wh: np.ndarray,
+    bh: np.ndarray,
+    *,
+    reset_after: bool = False,
+    reverse: bool = False,
+) -> np.ndarray:
+    """``(T, 3 H) -> (T, H)``, from a state of zeros."""
+
+    def cell(x: np.ndarray, state: State) -> State:
+        return gru_cell(x, state[0], wh, bh, reset_after=reset_after)
+
+    return scan(cell, gates, (np.zeros(len(wh), gates.dtype),), reverse=reverse)[0]
+
+
+def lstm(gates: np.ndarray, wh: np.ndarray, *, reverse: bool = False) -> np.ndarray:
+    """``(T, 4 H) -> (T, H)``, from states of zeros."""
+    zero = np.zeros(len(wh), gates.dtype)
+    return scan(lambda x, s: lstm_cell(x, s[0], s[1], wh), gates, (zero, zero), reverse=reverse)[0]

@@ -13,7 +13,7 @@ import pytest
 from golden.integer import matmul
 from golden.real import activation
 from golden.real.layer_norm import layer_norm
-from golden.real.recurrent import gru_cell, lstm_cell, rnn_cell, scan
+from golden.real.recurrent import State, gru_cell, lstm_cell, rnn_cell, scan
 from golden.real.softmax import softmax
 
 onnx = pytest.importorskip("onnx", reason="onnx is in the extra 'reference'")
@@ -89,24 +89,21 @@ def run_recurrent(kind: str) -> Callable[[Inputs, Attributes], list[np.ndarray |
             zero = np.zeros((steps.shape[1], width), np.float32)
             h = x["5"][direction] if "5" in x else zero
             c = x["6"][direction] if "6" in x else zero
-            cells = {
-                "RNN": lambda x, s, wx=wx, wh=wh, b=bx + bh: rnn_cell(x, *s, wx, wh, b),
-                "GRU": lambda x, s, wx=wx, wh=wh, bx=bx, bh=bh: gru_cell(
-                    x,
-                    *s,
-                    wx,
-                    wh,
-                    bx,
-                    bh,
-                    reset_after=bool(attributes.get("linear_before_reset", 0)),
-                ),
-                "LSTM": lambda x_, s, wx=wx, wh=wh, b=bx + bh, d=direction: lstm_cell(
-                    x_, *s, wx, wh, b, peepholes(x["7"][d], width) if "7" in x else None
-                ),
-            }
+            # The GRU keeps the recurrent bias apart, inside the reset.
+            inputs = steps @ wx + (bx if kind == "GRU" else bx + bh)
+
+            def cell(g: np.ndarray, s: State, wh=wh, bh=bh, direction=direction) -> State:
+                if kind == "RNN":
+                    return rnn_cell(g, *s, wh)
+                if kind == "GRU":
+                    after = bool(attributes.get("linear_before_reset", 0))
+                    return gru_cell(g, *s, wh, bh, reset_after=after)
+                peephole = peepholes(x["7"][direction], width) if "7" in x else None
+                return lstm_cell(g, *s, wh, peephole)
+
             named = attributes.get("direction", b"forward")
             reverse = named == b"reverse" or direction == 1
-            y, state = scan(cells[kind], steps, (h, c) if kind == "LSTM" else (h,), reverse=reverse)
+            y, state = scan(cell, inputs, (h, c) if kind == "LSTM" else (h,), reverse=reverse)
             outputs.append(y)
             finals.append(state)
         y = np.stack(outputs, axis=1)  # (T, directions, B, H)
