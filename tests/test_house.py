@@ -191,9 +191,9 @@ def test_ci_is_make_check_everywhere():
     assert workflow.count("run: bash .ci/run") == workflow.count("runs-on:") >= 2
 
 
-def test_nothing_reaches_outside_the_checkout():
+def test_nothing_reaches_outside_the_checkout(tool):
     listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+        [tool("git"), "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if listed.returncode:
         pytest.skip("needs the files that git knows: this is no clone")
