@@ -37,7 +37,7 @@ class WeightRouter(wiring.Component):
         ready = 1
         for index, o in enumerate(self.o):
             first = index * lanes
-            here = (lane >= first) & (lane < first + lanes)
+            here = (lane < first + lanes) & ((lane >= first) if first else 1)
             m.d.comb += [
                 o.valid.eq(self.i.valid & here),
                 o.p.data.eq(self.i.p.data),
