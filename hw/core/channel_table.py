@@ -43,20 +43,23 @@ class ChannelTable(wiring.Component):
             "multiplier": unsigned(numbers.multiplier_bits),
             "bias": signed(numbers.bias_bits),
         })
+        row = data.ArrayLayout(entry, lanes)
         lane_bits, group_bits = ceil_log2(lanes), ceil_log2(groups)
         depth = self.spec.macro.weight_sets << group_bits
+        m.submodules.table = table = Memory(shape=row, depth=depth, init=[])
+        write, read = table.write_port(granularity=1), table.read_port(domain="comb")
         column = self.i.p.column
-        m.d.comb += self.i.ready.eq(1)
+        m.d.comb += [
+            self.i.ready.eq(1),
+            write.addr.eq(Cat(column[lane_bits:][:group_bits], self.i.p.set)),
+            read.addr.eq(Cat(self.group[:group_bits], self.set)),
+        ]
         for lane in range(lanes):
-            m.submodules[f"lane_{lane}"] = table = Memory(shape=entry, depth=depth, init=[])
-            write, read = table.write_port(), table.read_port(domain="comb")
             m.d.comb += [
-                write.addr.eq(Cat(column[lane_bits:][:group_bits], self.i.p.set)),
-                write.data.multiplier.eq(self.i.p.multiplier),
-                write.data.bias.eq(self.i.p.bias),
-                write.en.eq(self.i.valid & (column[:lane_bits] == lane)),
-                read.addr.eq(Cat(self.group[:group_bits], self.set)),
-                self.multipliers[lane].eq(read.data.multiplier),
-                self.biases[lane].eq(read.data.bias),
+                write.data[lane].multiplier.eq(self.i.p.multiplier),
+                write.data[lane].bias.eq(self.i.p.bias),
+                write.en[lane].eq(self.i.valid & (column[:lane_bits] == lane)),
+                self.multipliers[lane].eq(read.data[lane].multiplier),
+                self.biases[lane].eq(read.data[lane].bias),
             ]
         return m

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.spec import CoreSpec, RequantizeSpec
+from golden.spec import CoreSpec
 from hw.core.channel_table import ChannelTable
 from hw.core.column_sum import ColumnSum, result_layout
 from hw.core.input_buffer import InputBuffer
@@ -25,7 +25,7 @@ from hw.core.set_guard import SetGuard
 from hw.core.weight_router import WeightRouter
 from hw.macro.column import plan_key, spec_key
 from hw.macro.macro import Macro
-from hw.ops.requantize import Requantizer
+from hw.ops.requantize import Requantizer, requantize_key
 from hw.platform import Shared
 from hw.stream import Buffer, Queue
 
@@ -169,12 +169,4 @@ def core_key(spec: CoreSpec, plan: CorePlan) -> str:
         f"core_{spec.macros}_{spec_key(spec.macro)}_{plan_key(plan.macro)}_r{spec.rows}"
         f"_{requantize_key(spec.requantize)}_q{plan.requantizer_lanes}"
         f"_d{plan.input_depth}_{plan.results_ahead}_{plan.row_depth}"
-    )
-
-
-def requantize_key(spec: RequantizeSpec) -> str:
-    """Short Verilog-safe name of a requantizer's spec."""
-    return (
-        f"a{spec.accumulator_bits}m{spec.multiplier_bits}s{spec.mantissa_bits}e{spec.exponent_bits}"
-        f"b{spec.bias_bits}f{spec.bias_fraction_bits}h{spec.shift}o{spec.output_bits}"
     )

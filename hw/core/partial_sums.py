@@ -63,8 +63,10 @@ class PartialSums(wiring.Component):
                 sums = Memory(shape=total_shape, depth=spec.rows // tokens, init=[])
                 m.submodules[f"sums_{name}"] = sums
                 read, write = sums.read_port(), sums.write_port()
-                addend = Signal.like(self.i.sums[token][column], name=f"addend_{name}")
-                newest = Signal(total_shape, name=f"newest_{name}")
+                addend = Signal.like(
+                    self.i.sums[token][column], name=f"addend_{name}", reset_less=True
+                )
+                newest = Signal(total_shape, name=f"newest_{name}", reset_less=True)
                 total = self.o.sums[token][column]
                 m.d.comb += [
                     read.addr.eq(self.i.mark.row[drop:]),

@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import RequantizeSpec
+from hw.platform import Shared
 
 
 def operand_layout(spec: RequantizeSpec, lanes: int, tag_bits: int) -> data.StructLayout:
@@ -32,9 +33,7 @@ def result_layout(spec: RequantizeSpec, lanes: int, tag_bits: int) -> data.Struc
 class Requantizer(wiring.Component):
     """``o = saturate(floor(a * m * s * 2**(e - shift) + b * 2**-F + 1/2))``, F fraction bits.
 
-    Latency is ``STAGES`` cycles, throughput ``lanes`` codes per cycle. The product is cut at the
-    bias's own fraction before the bias is added, which rounds nothing, and clipped to one bit more
-    than both the bias and the codes have, which changes no code: beyond it the code saturates.
+    Latency is ``STAGES`` cycles, throughput ``lanes`` codes per cycle.
 
     Parameters
     ----------
@@ -64,57 +63,98 @@ class Requantizer(wiring.Component):
         valid: Value = self.i.valid
         tag: Value = self.i.p.tag
         # Largest exponent less this one: its complement, seen as unsigned with an offset.
-        exponent = self.i.p.exponent
-        distance: Value = Cat(~exponent[:-1], exponent[-1])
+        distance: Value = Cat(~self.i.p.exponent[:-1], self.i.p.exponent[-1])
         for stage in range(1, self.STAGES + 1):
             valid_next = Signal(name=f"valid_{stage}")
             tag_next = Signal(self.tag_bits, name=f"tag_{stage}")
             with m.If(moves):
                 m.d.sync += [valid_next.eq(valid), tag_next.eq(tag)]
             valid, tag = valid_next, tag_next
-            if stage <= 3:
+            if stage <= RequantizerLane.DISTANCE_STAGE:
                 distance_next = Signal(self.spec.exponent_bits, name=f"distance_{stage}")
                 with m.If(moves):
                     m.d.sync += distance_next.eq(distance)
                 distance = distance_next
         m.d.comb += [self.o.valid.eq(valid), self.o.p.tag.eq(tag)]
-        for lane in range(self.lanes):
-            m.d.comb += self.o.p.data[lane].eq(self._lane(m, lane, moves, distance))
+        for index in range(self.lanes):
+            m.submodules[f"lane_{index}"] = lane = RequantizerLane(self.spec)
+            m.d.comb += [
+                lane.enable.eq(moves),
+                lane.accumulator.eq(self.i.p.accumulator[index]),
+                lane.multiplier.eq(self.i.p.multiplier[index]),
+                lane.bias.eq(self.i.p.bias[index]),
+                lane.mantissa.eq(self.i.p.mantissa),
+                lane.distance.eq(distance),
+                self.o.p.data[index].eq(lane.code),
+            ]
         return m
 
-    def _lane(self, m: Module, lane: int, moves: Value, distance: Value) -> Value:
+
+class RequantizerLane(Shared):
+    """Rescales one column: the arithmetic of ``Requantizer``, in five stages that move together.
+
+    The product is cut at the bias's own fraction before the bias is added, which rounds nothing,
+    and clipped to one bit more than both the bias and the codes have, which changes no code: beyond
+    it the code saturates.
+
+    Members
+    -------
+    enable : all stages move
+    accumulator, multiplier, bias, mantissa : operands of the first stage
+    distance : largest exponent less the row's, ``DISTANCE_STAGE`` stages after the other operands
+    code : result, five stages after them
+    """
+
+    DISTANCE_STAGE = 3
+
+    def __init__(self, spec: RequantizeSpec) -> None:
+        self.spec = spec
+        self.key = f"requantizer_lane_{requantize_key(spec)}"
+        super().__init__({
+            "enable": In(1),
+            "accumulator": In(signed(spec.accumulator_bits)),
+            "multiplier": In(spec.multiplier_bits),
+            "bias": In(signed(spec.bias_bits)),
+            "mantissa": In(spec.mantissa_bits),
+            "distance": In(spec.exponent_bits),
+            "code": Out(signed(spec.output_bits)),
+        })
+
+    def body(self, platform: Any) -> Module:
+        m = Module()
         spec = self.spec
 
         def register(name: str, value: Value) -> Value:
-            held = Signal(value.shape(), name=f"{name}_{lane}")
-            with m.If(moves):
+            # Whether a stage holds anything is told apart, so data needs no reset.
+            held = Signal(value.shape(), name=name, reset_less=True)
+            with m.If(self.enable):
                 m.d.sync += held.eq(value)
             return held
 
-        # 1: the scale of the row's channel.
-        scale = register("scale", self.i.p.multiplier[lane] * self.i.p.mantissa)
-        accumulator = register("accumulator", self.i.p.accumulator[lane])
-        bias = register("bias_1", self.i.p.bias[lane])
+        # 1: the scale of the row's channel; rounding is half up, so the bias carries the half.
+        scale = register("scale", self.multiplier * self.mantissa)
+        accumulator = register("accumulator_1", self.accumulator)
+        bias = register("bias_1", self.bias + Const((1 << spec.bias_fraction_bits) >> 1))
         # 2: two half products.
         half = len(scale) // 2
         low = register("low", accumulator * scale[:half])
         high = register("high", accumulator * scale[half:])
         bias = register("bias_2", bias)
         # 3: their sum, less the bits that no exponent needs.
-        upper = high + (low >> half)
-        product = Cat(low[:half], upper)[: spec.product_bits]
+        product = Cat(low[:half], high + (low >> half))[: spec.product_bits]
         drop = spec.shift - spec.bias_fraction_bits - spec.exponent_range[1]
         product = register("product", product[min(drop, spec.product_bits - 1) :].as_signed())
         bias = register("bias_3", bias)
         # 4: shifted by the row's exponent and clipped.
         clip_bits = max(spec.bias_bits, spec.output_bits + spec.bias_fraction_bits) + 1
-        shifted = clipped(m, f"clip_{lane}", product >> distance, clip_bits)
-        shifted = register("shifted", shifted)
+        shifted = register("shifted", clipped(m, "clip", product >> self.distance, clip_bits))
         bias = register("bias_4", bias)
-        # 5: bias, rounding, saturation.
-        total = shifted + bias + Const((1 << spec.bias_fraction_bits) >> 1)
-        rounded = total.shift_right(spec.bias_fraction_bits)
-        return register("code", clipped(m, f"saturate_{lane}", rounded, spec.output_bits))
+        # 5: bias and saturation.
+        rounded = (shifted + bias).shift_right(spec.bias_fraction_bits)
+        m.d.comb += self.code.eq(
+            register("code_5", clipped(m, "saturate", rounded, spec.output_bits))
+        )
+        return m
 
 
 def clipped(m: Module, name: str, value: Value, bits: int) -> Value:
@@ -127,3 +167,11 @@ def clipped(m: Module, name: str, value: Value, bits: int) -> Value:
     overflows = Mux(sign, ~above.all(), above.any())
     limit = Cat((~sign).replicate(bits - 1), sign)
     return Mux(overflows, limit, whole[:bits]).as_signed()
+
+
+def requantize_key(spec: RequantizeSpec) -> str:
+    """Short Verilog-safe name of a requantizer's spec."""
+    return (
+        f"a{spec.accumulator_bits}m{spec.multiplier_bits}s{spec.mantissa_bits}e{spec.exponent_bits}"
+        f"b{spec.bias_bits}f{spec.bias_fraction_bits}h{spec.shift}o{spec.output_bits}"
+    )
