@@ -1,4 +1,4 @@
-"""``python -m hw list | area``: the generator."""
+"""``python -m hw list | generate | area``: the generator."""
 
 import json
 import sys
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from hw.options import field_options
 
 
 @click.group(help=__doc__)
@@ -23,6 +25,30 @@ def list_blocks() -> None:
         for name, (other, _, _) in names().items():
             if other == kind:
                 click.echo(f"  {name}")
+
+
+@main.command()
+@click.argument("name")
+@click.option("-o", "folder", type=click.Path(path_type=Path), required=True, help="Folder.")
+@click.option("--name", "rename", help="Name of the files and of the top module.")
+@click.option("--arithmetic", default="gates", metavar="words|gates", help="Form of the sums.")
+@click.option("--bitcells", default="memory", metavar="memory|blackbox", help="Form of bitcells.")
+@click.option("--beats", default=32, help="Input vectors of the reference.")
+@click.option("--seed", default=1, help="Seed of the reference vectors.")
+@field_options
+def generate(name: str, folder: Path, **choices: Any) -> None:
+    """Verilog with flat ports, manifest, reference vectors and a testbench of a block."""
+    from hw.generate import generate, write_files
+
+    forms = {key: choices.pop(key) for key in ("rename", "arithmetic", "bitcells", "beats", "seed")}
+    given = {key: value for key, value in choices.items() if value is not None}
+    try:
+        files = generate(name, given, **forms)
+        written = write_files(folder, files)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    for file in files:
+        click.echo(f"{'wrote' if folder / file in written else 'unchanged'} {folder / file}")
 
 
 @main.command()
@@ -76,7 +102,8 @@ def run() -> None:
     except click.Abort:
         sys.exit("error: interrupted; what is done is kept, so run it again to go on")
     except click.ClickException as error:
-        sys.exit(f"error: {error.format_message()}")
+        click.echo(f"error: {error.format_message()}", err=True)
+        sys.exit(error.exit_code)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -1,0 +1,150 @@
+"""Blocks by name: what ``python -m hw`` can generate, ``BLOCK[-SPEC][-PLAN]``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from math import gcd
+from typing import Any
+
+import numpy as np
+from amaranth.lib import wiring
+
+from golden.configs import CORES, MACROS, REQUANTIZERS
+from golden.spec import MacroSpec
+from hw.core.core import Core
+from hw.core.plan import CorePlan
+from hw.macro.macro import Macro
+from hw.macro.plan import PLANS, MacroPlan
+from hw.ops.plan import RequantizerPlan
+from hw.ops.requantize import Requantizer
+from hw.reference import core_beats, macro_beats, requantizer_beats
+from hw.vectors import Beats
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A kind of component with its named specs and plans; the first of each is the default.
+
+    ``fit`` adapts a named plan to a spec before the user's own choices; ``require`` raises
+    ``ValueError`` where a plan cannot serve a spec. ``beats`` makes the reference vectors.
+    """
+
+    summary: str
+    specs: Mapping[str, Any]
+    plans: Mapping[str, Any]
+    create: Callable[[Any, Any], wiring.Component]
+    beats: Callable[[Any, Any, np.random.Generator, int], dict[str, Beats]]
+    require: Callable[[Any, Any], None] = lambda spec, plan: None
+    fit: Callable[[Any, Any], Any] = lambda spec, plan: plan
+    macro: Callable[[Any], MacroSpec | None] = lambda spec: None
+
+
+def _fit_core(spec: Any, plan: CorePlan) -> CorePlan:
+    return replace(plan, requantizer_lanes=gcd(plan.requantizer_lanes, spec.columns))
+
+
+_MACRO_PLANS = {DEFAULT: MacroPlan(), **PLANS}
+
+BLOCKS: Mapping[str, Block] = {
+    "macro": Block(
+        summary="CIM macro: inputs times stored weights, one sum per column",
+        specs=MACROS,
+        plans=_MACRO_PLANS,
+        create=Macro,
+        beats=macro_beats,
+        require=lambda spec, plan: plan.require(spec),
+        macro=lambda spec: spec,
+    ),
+    "core": Block(
+        summary="several macros with partial sums and a requantizer",
+        specs=CORES,
+        plans={name: CorePlan(macro=plan) for name, plan in _MACRO_PLANS.items()},
+        create=Core,
+        beats=core_beats,
+        require=lambda spec, plan: plan.require(spec),
+        fit=_fit_core,
+        macro=lambda spec: spec.macro,
+    ),
+    "requantizer": Block(
+        summary="accumulators to narrow codes, rounded once",
+        specs=REQUANTIZERS,
+        plans={DEFAULT: RequantizerPlan()},
+        create=lambda spec, plan: Requantizer(
+            spec, lanes=plan.requantizer_lanes, tag_bits=plan.tag_bits
+        ),
+        beats=lambda spec, plan, rng, count: requantizer_beats(
+            spec, plan.requantizer_lanes, plan.tag_bits, rng, count
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A block with one spec and one plan that fit each other."""
+
+    block: str
+    spec: Any
+    plan: Any
+
+    def create(self) -> wiring.Component:
+        """Return the component."""
+        return BLOCKS[self.block].create(self.spec, self.plan)
+
+
+def names() -> dict[str, tuple[str, str, str]]:
+    """Return block, spec and plan of every name; combinations that cannot be built have none."""
+    found = {}
+    for kind, block in BLOCKS.items():
+        for spec_name, spec in block.specs.items():
+            for plan_name, plan in block.plans.items():
+                try:
+                    block.require(spec, block.fit(spec, plan))
+                except ValueError:
+                    continue
+                parts = [kind, *(one for one in (spec_name, plan_name) if one != DEFAULT)]
+                found["-".join(parts)] = (kind, spec_name, plan_name)
+    return found
+
+
+def select(name: str, choices: Mapping[str, Any] | None = None) -> Selection:
+    """Return what ``name`` means, with the fields of its spec and plan replaced by ``choices``.
+
+    Raise ``ValueError`` for an unknown name, a field that the block lacks, or an impossible value.
+    """
+    choices = choices or {}
+    known = names()
+    if name not in known:
+        raise ValueError(f"unknown name {name!r}: use one of {', '.join(known)}")
+    kind, spec_name, plan_name = known[name]
+    block = BLOCKS[kind]
+    spec, plan = block.specs[spec_name], block.plans[plan_name]
+    allowed = [*field_names(spec), *field_names(plan)]
+    for field in choices:
+        if field not in allowed:
+            raise ValueError(f"{field} is no field of {name!r}: it has {', '.join(allowed)}")
+    spec = _replaced(spec, choices)
+    plan = _replaced(block.fit(spec, plan), choices)
+    block.require(spec, plan)
+    return Selection(block=kind, spec=spec, plan=plan)
+
+
+def field_names(record: Any) -> list[str]:
+    """Names of the fields of a spec or plan, those of the records in it included."""
+    found: list[str] = []
+    for field in fields(record):
+        value = getattr(record, field.name)
+        found += field_names(value) if is_dataclass(value) else [field.name]
+    return found
+
+
+def _replaced(record: Any, choices: Mapping[str, Any]) -> Any:
+    changes = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if is_dataclass(value):
+            changes[field.name] = _replaced(value, choices)
+        elif field.name in choices:
+            changes[field.name] = choices[field.name]
+    return replace(record, **changes)

@@ -1,0 +1,41 @@
+"""Command-line options for every field of every spec and plan."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, get_args
+
+import click
+
+from golden.spec import CoreSpec, MacroSpec, RequantizeSpec
+from hw.core.plan import CorePlan
+from hw.macro.plan import MacroPlan
+from hw.ops.plan import RequantizerPlan
+
+RECORDS = (MacroSpec, RequantizeSpec, CoreSpec, MacroPlan, CorePlan, RequantizerPlan)
+
+
+def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--lanes`` and its like, one per field; a field that is not given is None.
+
+    Values are not judged here: the spec or plan does, in its own words.
+    """
+    added: dict[str, Callable[..., Any]] = {}
+    for record in RECORDS:
+        for field in fields(record):
+            default = getattr(record, field.name, None)
+            if isinstance(default, int | str) or int in get_args(field.type):
+                added.setdefault(field.name, _option(field.name, field.type, record.__name__))
+    for option in reversed(added.values()):
+        command = option(command)
+    return command
+
+
+def _option(name: str, kind: Any, record: str) -> Callable[..., Any]:
+    flag = f"--{name.replace('_', '-')}"
+    told = f"Of {record}."
+    if kind is bool:
+        positive, negative = flag, flag.replace("signed", "unsigned")
+        return click.option(f"{positive}/{negative}", name, default=None, help=told)
+    if kind is int or int in get_args(kind):
+        return click.option(flag, name, type=int, help=told)
+    return click.option(flag, name, metavar="|".join(get_args(kind)), help=told)
