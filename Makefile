@@ -27,6 +27,7 @@ sim: setup ## a sentence through the encoder's first layer on RTL: TEXT="...", W
 test: setup ## the tests, minutes: DATA=folder of models and data, STRICT=1 fails where tools are missing
 	$(PYTHON) -m pytest $(call option,DATA,--data) $(if $(STRICT),--strict-tools)
 
+# After lint and test, one step a line, the quick ones first.
 check: lint test ## what CI runs: lint, test, and the steps below
 	$(PYTHON) -m sim layer --small
 
@@ -37,7 +38,7 @@ synth: setup ## area of every block and plan: LIBERTY=file.lib for square microm
 	$(PYTHON) -m hw area $(call option,LIBERTY,--liberty)
 
 bench: setup ## every figure of the README's results, measured in one run
-	$(PYTHON) -m sim bench
+	$(PYTHON) -m sim ratios
 
 generate: setup ## Verilog, manifest, vectors and testbench: NAME=block, OUT=folder
 	$(PYTHON) -m hw generate $(call quote,NAME) -o $(call quote,OUT)
