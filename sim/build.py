@@ -13,7 +13,6 @@ from sim.verilator import Verilator, find
 CACHE = Path(__file__).resolve().parent.parent / "build" / "verilator"
 """Builds by hash; deleting it only costs time. Each is complete: it gets its name when done."""
 
-TOP = "top"
 EXECUTABLE = "simulation"
 
 # Amaranth leaves it to Verilog to widen and truncate, and writes signals of no bits as [-1:0].
@@ -32,13 +31,17 @@ class Recipe:
     """What decides a build.
 
     verilog
-        Text whose last module is ``top``.
+        Text that defines the module ``top``.
+    top
+        Name of that module.
     main
         C++ text with ``main``.
     vpi
         Whether ports are reached by VPI, as cocotb does.
     link
         Linker flags.
+    flags
+        Further arguments of Verilator.
     optimize
         Flags of the C++ compiler for the model.
     waves
@@ -47,20 +50,23 @@ class Recipe:
 
     verilog: str
     main: str
+    top: str = "top"
     vpi: bool = False
     link: str = ""
+    flags: tuple[str, ...] = ()
     optimize: str = "-O3 -march=native"
     waves: bool = False
 
     def arguments(self) -> list[str]:
         """Arguments of Verilator, apart from files and folders."""
         return [
-            *("--cc", "--exe", "--top-module", TOP, "--prefix", "Vtop", "-o", EXECUTABLE),
+            *("--cc", "--exe", "--top-module", self.top, "--prefix", "Vtop", "-o", EXECUTABLE),
             *("-O3", "--quiet"),
             *_WARNINGS,
             *(("--vpi", *_PUBLIC) if self.vpi else ()),
             *(("-LDFLAGS", self.link) if self.link else ()),
             *(("--trace",) if self.waves else ()),
+            *self.flags,
         ]
 
     @property

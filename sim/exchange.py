@@ -89,8 +89,13 @@ class Exchange:
         moved = [stream.sample(self._cycle, read) for stream in self.streams]
         if any(moved):
             self._last = self._cycle
-        elif not self.complete and self._cycle - self._last >= self._patience:
-            raise StreamError(self._describe_hang())
+        elif not self.complete:
+            waited = self._cycle - self._last
+            if waited == self._patience // 2:
+                for sink in self.sinks:
+                    sink.release()
+            if waited >= self._patience:
+                raise StreamError(self._describe_hang())
         self._cycle += 1
 
     def result(self) -> Result:
@@ -108,9 +113,6 @@ class Exchange:
             f"(valid {s.valid}, ready {s.ready})"
             for s in self.streams
         ]
-        for sink in self.sinks:
-            if sink.probing:
-                states.append(f"{sink.port.name}.valid seems to wait for ready")
         return f"no transfer for {self._patience} cycles: {'; '.join(states)}"
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,13 @@ class FastSimulator:
         self._exchange: Exchange | None = None
         # All inputs are one signal: setting each by itself settles the whole circuit each time.
         inputs = [name for name, is_input, _ in members if is_input]
-        widths = [len(self._signals[name]) for name in inputs]
-        self._driven = Signal(sum(widths))
-        self._places = dict(zip(inputs, zip(accumulate([0, *widths]), widths), strict=False))
+        self._places: dict[str, tuple[int, int]] = {}
+        total = 0
+        for name in inputs:
+            width = len(self._signals[name])
+            self._places[name] = (total, width)
+            total += width
+        self._driven = Signal(total)
         # A component of gates alone has no clock of its own to tick.
         top = Module()
         top.domains.sync = ClockDomain()
@@ -39,7 +42,6 @@ class FastSimulator:
         top.d.comb += Cat(self._signals[name] for name in inputs).eq(self._driven)
         self._simulator = Simulator(top)
         self._simulator.add_clock(1e-6)
-        self._simulator.add_testbench(self._bench)
 
     def run(
         self,
@@ -53,9 +55,12 @@ class FastSimulator:
 
         ``waves`` names a VCD file to write.
         """
-        if self._exchange is not None:
+        exchange = Exchange(self._ports, inputs, outputs, **traffic)
+        if self._exchange is None:
+            self._simulator.add_testbench(self._bench)
+        else:
             self._simulator.reset()
-        self._exchange = exchange = Exchange(self._ports, inputs, outputs, **traffic)
+        self._exchange = exchange
         with ExitStack() as stack:
             if waves is not None:
                 stack.enter_context(self._simulator.write_vcd(str(waves)))

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from sim.row import Operator
+from sim.rows.core import CORE
 from sim.rows.macro import MACRO
+from sim.rows.requantize import REQUANTIZER
 from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE
 
 OPERATORS: Mapping[str, Operator] = {
@@ -12,6 +14,8 @@ OPERATORS: Mapping[str, Operator] = {
     "fork": FORK,
     "join": JOIN,
     "macro": MACRO,
+    "core": CORE,
+    "requantizer": REQUANTIZER,
 }
 
 

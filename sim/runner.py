@@ -14,7 +14,7 @@ from pathlib import Path
 import cocotb_tools.config
 import find_libpython
 
-from sim.build import CACHE, EXECUTABLE, TOP, Recipe, build
+from sim.build import CACHE, EXECUTABLE, Recipe, build
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 
@@ -69,7 +69,7 @@ def run(
     command = [
         str(executable),
         *(("--trace",) if waves else ()),
-        *(f"+{name}={value}" for name, value in (plusargs or {}).items()),
+        *(f"+{name}={value}" for name, value in ({"seed": seed} | dict(plusargs or {})).items()),
     ]
     log = folder / "bench.log"
     with log.open("w") as output:
@@ -123,7 +123,7 @@ def _environment(module: str, results: Path, seed: int) -> dict[str, str]:
     if libpython is None:
         raise FileNotFoundError("this Python has no shared library: install its libpython package")
     return {
-        "COCOTB_TOPLEVEL": TOP,
+        "COCOTB_TOPLEVEL": "top",
         "COCOTB_TEST_MODULES": module,
         "COCOTB_RESULTS_FILE": str(results),
         "COCOTB_RANDOM_SEED": str(seed),

@@ -18,7 +18,8 @@ def magnitudes(
     low, high = integer_range(bits, signed)
     values = rng.integers(low, high, shape, endpoint=True) >> rng.integers(0, bits, shape)
     # Rounding to either end is a case of its own; so is the value next to zero.
-    extremes = rng.choice(np.array([low, high, 0, 1, -1 if signed else 1]), shape)
+    ends = np.unique(np.clip([low, high, 0, 1, -1], low, high))
+    extremes = rng.choice(ends, shape)
     return np.where(rng.random(shape) < 1 / 16, extremes, values)
 
 

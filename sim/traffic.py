@@ -43,6 +43,12 @@ class Result:
     seconds: float
 
 
+def require_pauses(share: float, burst: float) -> None:
+    """Raise ``ValueError`` unless there can be such a share of paused cycles in such bursts."""
+    if not 0 <= share < 1 or burst < 1:
+        raise ValueError(f"need 0 <= share < 1 and burst >= 1, not {share} and {burst}")
+
+
 class Pauses:
     """A share of paused cycles, in bursts of geometric length with mean ``burst / (1 - share)``.
 
@@ -50,8 +56,7 @@ class Pauses:
     """
 
     def __init__(self, rng: np.random.Generator, share: float, burst: float) -> None:
-        if not 0 <= share < 1 or burst < 1:
-            raise ValueError(f"need 0 <= share < 1 and burst >= 1, not {share} and {burst}")
+        require_pauses(share, burst)
         self.share = share
         self._rng = rng
         self._begin, self._end = share / burst, (1 - share) / burst
@@ -157,13 +162,14 @@ class Sink:
         self.valid = 0
         self.ready = 0
         self.probing = False
+        self._released = False
         self._pauses = pauses
         self._rng = rng
         self._rules = Rules(port.name)
 
     def drive(self, may_probe: bool) -> dict[str, int]:
         """Return the signals to set for this cycle."""
-        if len(self.cycles) >= self.expected:
+        if len(self.cycles) >= self.expected or self._released:
             self.ready = 1
         elif self.probing:
             self.ready = 0
@@ -177,6 +183,8 @@ class Sink:
         """Take what this cycle showed; return whether a beat was transferred."""
         name = self.port.name
         self.valid = read(f"{name}__valid")
+        if self.valid and self._released:
+            raise StreamError(f"cycle {cycle}: {name}.valid waited for ready")
         payload = read(f"{name}__payload") if self.valid else 0
         self._rules.check(cycle, self.valid, self.ready, payload)
         if self.valid:
@@ -188,6 +196,11 @@ class Sink:
         self.cycles.append(cycle)
         self.payloads.append(payload)
         return True
+
+    def release(self) -> None:
+        """Offer ready for good: if valid comes now, it was ready that it waited for."""
+        self._released = self.probing
+        self.probing = False
 
     def beats(self) -> Beats:
         """Return what was taken: (N, bytes)."""

@@ -29,8 +29,9 @@ def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
     places = np.concatenate([places, rng.integers(0, len(places), count)])
     width = plan.weight_lanes * spec.columns
     weights = rows(rng, spec.weight_bits, len(places), width, spec.weight_signed)
-    flags = {"signed": np.ones, "unsigned": np.zeros}.get(spec.input_sign, rng.integers)
-    signed = rng.integers(0, 2, count) if spec.input_sign == "either" else flags(count, np.int64)
+    signed = rng.integers(0, 2, count)
+    if spec.input_sign != "either":
+        signed = np.full(count, spec.input_sign == "signed", np.int64)
     vectors = np.where(
         np.repeat(signed, plan.tokens)[:, None],
         rows(rng, spec.input_bits, count * plan.tokens, spec.lanes, signed=True),
@@ -101,7 +102,7 @@ def _points() -> dict[str, Point]:
         "pairs-wide": Point(spec=wide, plan=PLANS["pairs"]),
         "pairs-narrow": Point(spec=narrow, plan=PLANS["pairs"], quick=False),
         "pairs-odd": Point(spec=replace(SMALL, lanes=5, weight_sets=3), plan=PLANS["pairs"]),
-        "pairs-default": Point(spec=MacroSpec(), plan=PLANS["pairs"]),
+        "pairs-default": Point(spec=MacroSpec(), plan=PLANS["pairs"], quick=False),
         "fixed-wide": Point(spec=wide, plan=PLANS["fixed"], quick=False),
         "fixed-wide-inputs": Point(
             spec=replace(wide, weight_bits=8), plan=MacroPlan(bits_per_cycle=4), quick=False

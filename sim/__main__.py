@@ -1,0 +1,61 @@
+"""``python -m sim``: benches and simulations from the command line."""
+
+import importlib
+from typing import NamedTuple
+
+import click
+
+from sim.build import BuildError
+from sim.traffic import StreamError
+
+
+class Entry(NamedTuple):
+    """Where a command is, and its line of help: nothing is imported before it is called."""
+
+    module: str
+    function: str
+    summary: str
+
+
+COMMANDS = {
+    "bench": Entry("sim.commands.bench", "bench", "Run the operator table's benches in Verilator."),
+    "layer": Entry("sim.commands.layer", "layer", "An encoder layer on a core's RTL: make sim."),
+    "ratios": Entry("sim.commands.ratios", "ratios", "Cycles of the plans on real activations."),
+    "list": Entry("sim.commands.bench", "list_rows", "List the operator table and its points."),
+}
+
+_EXPECTED = (ValueError, FileNotFoundError, BuildError, StreamError)
+
+
+class Commands(click.Group):
+    """Imports a command when it is called, and turns an expected error into one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, as help lists them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command."""
+        entry = COMMANDS.get(cmd_name)
+        return entry and getattr(importlib.import_module(entry.module), entry.function)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; bad input ends in its message and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except _EXPECTED as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """Prove the circuits against golden, and run networks on them."""
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m sim")

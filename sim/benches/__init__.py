@@ -1,0 +1,1 @@
+"""cocotb benches, one per interface shape; ``sim.runner`` runs them."""

@@ -1,0 +1,1 @@
+"""Commands of ``python -m sim``, one file each; ``sim.__main__`` lists them."""
