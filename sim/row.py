@@ -30,9 +30,6 @@ class Traffic:
     stall: float = 0.0
     burst: float = 1.0
 
-    def __str__(self) -> str:
-        return f"idle {self.idle:g}, stall {self.stall:g}, burst {self.burst:g}"
-
 
 GRID = (
     Traffic(),

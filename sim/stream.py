@@ -4,7 +4,7 @@ Signals are set after the falling edge of the clock and read once they have sett
 is read is what the next rising edge acts on, in any order of tasks.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from cocotb.clock import Clock
@@ -17,18 +17,20 @@ from sim.traffic import Beats, Result, Rules
 PERIOD_NS = 10
 
 
-async def start(dut: Any, ports: Iterable[Port], reset_cycles: int = 2) -> None:
-    """Start the clock, silence every stream and reset; return after a falling edge.
-
-    A component of gates alone has no clock of its own: the bench's top adds it (``sim.build``).
-    """
-    for port in ports:
-        dut[f"{port.name}__{'valid' if port.is_input else 'ready'}"].value = 0
+async def start(dut: Any, ports: Collection[Port], reset_cycles: int = 2) -> None:
+    """Start the clock, silence every stream and reset; return after a falling edge."""
+    silence(dut, ports)
     dut["rst"].value = 1
     Clock(dut["clk"], PERIOD_NS, unit="ns").start(start_high=False)
     for _ in range(reset_cycles):
         await FallingEdge(dut["clk"])
     dut["rst"].value = 0
+
+
+def silence(dut: Any, ports: Iterable[Port]) -> None:
+    """Offer nothing to inputs and no ready to outputs."""
+    for port in ports:
+        dut[f"{port.name}__{'valid' if port.is_input else 'ready'}"].value = 0
 
 
 async def exchange(
@@ -46,26 +48,31 @@ async def exchange(
         for signal in ("payload", "valid", "ready")
     }
 
-    def read(name: str) -> int:
-        value = handles[name].value
-        return value.to_unsigned() if hasattr(value, "to_unsigned") else int(value)
-
     while not run.finished:
         for name, value in run.drive().items():
             handles[name].value = value
         await ReadOnly()
-        run.sample(read)
+        run.sample(lambda name: read(handles[name]))
         await FallingEdge(dut["clk"])
+    silence(dut, ports.values())
     return run.result()
 
 
+def read(handle: Any) -> int:
+    """Unsigned value of a signal of one bit or more."""
+    value = handle.value
+    return value.to_unsigned() if hasattr(value, "to_unsigned") else int(value)
+
+
 async def send(dut: Any, port: Port, beats: Beats, **traffic: Any) -> Result:
-    """Send ``beats`` to one input stream."""
+    """Send ``beats`` to one input stream; return when the last one has been taken."""
+    traffic = {"drain": 0} | traffic
     return await exchange(dut, {port.name: port}, {port.name: beats}, {}, **traffic)
 
 
 async def receive(dut: Any, port: Port, count: int, **traffic: Any) -> Beats:
-    """Take ``count`` beats of one output stream, and check its rules."""
+    """Take ``count`` beats of one output stream, and check its rules; then stop taking."""
+    traffic = {"drain": 0} | traffic
     result = await exchange(dut, {port.name: port}, {}, {port.name: count}, **traffic)
     return result.beats[port.name]
 
@@ -76,7 +83,7 @@ async def watch(dut: Any, name: str) -> None:
     cycle = 0
     while True:
         await ReadOnly()
-        signals = (dut[f"{name}__{signal}"].value for signal in ("valid", "ready", "payload"))
-        rules.check(cycle, *(int(str(signal), 2) for signal in signals))
+        values = [read(dut[f"{name}__{signal}"]) for signal in ("valid", "ready", "payload")]
+        rules.check(cycle, *values)
         cycle += 1
         await FallingEdge(dut["clk"])
