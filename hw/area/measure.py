@@ -104,15 +104,16 @@ class Area:
         return self.storage_bits * (LATCH_CELL if latches else BITCELL)
 
     def as_dict(self) -> dict[str, Any]:
-        """Data for JSON, with stable keys."""
+        """Data for JSON, with stable keys; transistors are None with a Liberty file."""
+        generic = self.square_micrometres is None
         numbers = {
             "name": self.name,
             "library": self.library,
             "cells": self.cells,
-            "transistors": self.transistors,
-            "gate_equivalents": self.gate_equivalents,
-            "flip_flops": self.flip_flops,
-            "flip_flop_transistors": self.flip_flop_transistors,
+            "transistors": self.transistors if generic else None,
+            "gate_equivalents": self.gate_equivalents if generic else None,
+            "flip_flops": self.flip_flops if generic else None,
+            "flip_flop_transistors": self.flip_flop_transistors if generic else None,
             "storage_bits": self.storage_bits,
             "storage_transistors_bitcells": self.storage_transistors(),
             "storage_transistors_latches": self.storage_transistors(latches=True),

@@ -86,25 +86,20 @@ def area_table(rows: Sequence[Row], title: str) -> Table:
     """What each block consists of."""
     micrometres = any(row.area.square_micrometres is not None for row in rows)
     units = ["um2", "ps", "ps bound"] if micrometres else ["transistors", "GE", "depth"]
-    columns = ["block", "cells", *units, "x fixed", "flip-flops", "stored bits", "6T", "12T"]
-    table = _table(title, columns)
+    apart = ["stored bits"] if micrometres else ["flip-flops", "stored bits", "6T", "12T"]
+    table = _table(title, ["block", "cells", *units, "x fixed", *apart])
     for row in rows:
-        area, numbers = row.area, figures(row, rows)
-        sizes = (
-            [area.square_micrometres, area.picoseconds, area.picoseconds_bound]
-            if micrometres
-            else [area.transistors, area.gate_equivalents, area.depth]
-        )
-        table.add_row(
-            row.name,
-            _whole(area.cells),
-            *map(_whole, sizes),
-            _ratio(numbers["times_fixed"]),
-            _whole(area.flip_flops),
-            _whole(area.storage_bits),
-            _whole(area.storage_transistors()),
-            _whole(area.storage_transistors(latches=True)),
-        )
+        area = row.area
+        if micrometres:
+            sizes = [area.square_micrometres, area.picoseconds, area.picoseconds_bound]
+            stored = [area.storage_bits]
+        else:
+            sizes = [area.transistors, area.gate_equivalents, area.depth]
+            stored = [area.flip_flops, area.storage_bits]
+            stored += [area.storage_transistors(), area.storage_transistors(latches=True)]
+        ratio = _ratio(figures(row, rows)["times_fixed"])
+        numbers = [area.cells, *sizes]
+        table.add_row(row.name, *map(_whole, numbers), ratio, *map(_whole, stored))
     return table
 
 

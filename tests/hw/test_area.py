@@ -241,6 +241,7 @@ def test_liberty_gives_micrometres_and_delay(tmp_path, cache):
     )
     assert area.square_micrometres == pytest.approx(expected)
     assert area.depth is None
+    assert area.as_dict()["transistors"] is None
     assert area.picoseconds >= 3 * 2 * 100
     chain, top = (module.picoseconds for module in area.modules)
     assert area.picoseconds == max(chain, top)
