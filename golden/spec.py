@@ -131,7 +131,7 @@ class RequantizeSpec:
         require_range("multiplier_bits", self.multiplier_bits, 1, 24)
         require_range("mantissa_bits", self.mantissa_bits, 1, 24)
         require_range("exponent_bits", self.exponent_bits, 1, 8)
-        require_range("bias_fraction_bits", self.bias_fraction_bits, 0, 16)
+        require_range("bias_fraction_bits", self.bias_fraction_bits, 1, 16)
         require_range("bias_bits", self.bias_bits, self.bias_fraction_bits + 2, 48)
         require_range("output_bits", self.output_bits, 2, 32)
         low = self.bias_fraction_bits + self.exponent_range[1]

@@ -69,7 +69,7 @@ REQUANTIZER = Operator(
     points={
         "default": Point(spec=RequantizeSpec()),
         "whole": Point(
-            spec=RequantizeSpec(bias_fraction_bits=0, shift=31, output_bits=8), quick=False
+            spec=RequantizeSpec(bias_fraction_bits=1, shift=32, output_bits=8), quick=False
         ),
         "wide": Point(
             spec=RequantizeSpec(

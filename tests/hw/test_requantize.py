@@ -12,7 +12,7 @@ from sim.stimulus import magnitudes
 SPECS = [
     RequantizeSpec(),
     RequantizeSpec(accumulator_bits=48, multiplier_bits=24, mantissa_bits=24, shift=64),
-    RequantizeSpec(bias_fraction_bits=0, shift=31, output_bits=8),
+    RequantizeSpec(bias_fraction_bits=1, shift=32, output_bits=8),
     RequantizeSpec(
         accumulator_bits=12,
         multiplier_bits=4,
