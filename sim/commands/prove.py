@@ -1,4 +1,4 @@
-"""``python -m sim prove``: the long measurements, each kept with the hash of the RTL it holds for."""
+"""``python -m sim prove``: long measurements, each kept with the hash of its RTL."""
 
 import hashlib
 import json
@@ -57,8 +57,8 @@ def measure(name: str, path: Path, rtl: str) -> None:
 def prove(names: tuple[str, ...]) -> None:
     """Measure everything that takes long, into results/NAME.json.
 
-    NAMES are ratios, layer, area; all by default. A result that holds for today's RTL is kept, so an
-    interrupted run goes on where it stopped.
+    NAMES are ratios, layer, area; all by default. A result that holds for today's RTL is kept, so
+    an interrupted run goes on where it stopped.
     """
     unknown = [name for name in names if name not in STEPS]
     if unknown:
