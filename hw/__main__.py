@@ -17,14 +17,16 @@ def main() -> None:
 
 @main.command(name="list")
 def list_blocks() -> None:
-    """Every name that can be generated and measured."""
-    from hw.catalog import BLOCKS, names
+    """Every name that can be generated and measured, and what sets it apart from the first."""
+    from hw.catalog import BLOCKS, differences, names
 
+    known = names()
+    width = max(map(len, known))
     for kind, block in BLOCKS.items():
         click.echo(f"{kind}: {block.summary}")
-        for name, (other, _, _) in names().items():
+        for name, (other, _, _) in known.items():
             if other == kind:
-                click.echo(f"  {name}")
+                click.echo(f"  {name:{width}}  {differences(name)}".rstrip())
 
 
 @main.command()

@@ -108,6 +108,21 @@ def names() -> dict[str, tuple[str, str, str]]:
     return found
 
 
+def differences(name: str) -> str:
+    """Return in words how the spec and the plan of ``name`` differ from the defaults of its kind.
+
+    ``lanes 4, columns 4; feeder skip``
+    """
+    selection = select(name)
+    usual = select(selection.block)
+    told = []
+    for record, other in ((selection.spec, usual.spec), (selection.plan, usual.plan)):
+        values, defaults = _values(record), _values(other)
+        changed = [f"{key} {value}" for key, value in values.items() if value != defaults[key]]
+        told += [", ".join(changed)] if changed else []
+    return "; ".join(told)
+
+
 def select(name: str, choices: Mapping[str, Any] | None = None) -> Selection:
     """Return what ``name`` means, with the fields of its spec and plan replaced by ``choices``.
 
@@ -120,7 +135,7 @@ def select(name: str, choices: Mapping[str, Any] | None = None) -> Selection:
     kind, spec_name, plan_name = known[name]
     block = BLOCKS[kind]
     spec, plan = block.specs[spec_name], block.plans[plan_name]
-    allowed = [*field_names(spec), *field_names(plan)]
+    allowed = [*_values(spec), *_values(plan)]
     for field in choices:
         if field not in allowed:
             raise ValueError(f"{field} is no field of {name!r}: it has {', '.join(allowed)}")
@@ -130,12 +145,12 @@ def select(name: str, choices: Mapping[str, Any] | None = None) -> Selection:
     return Selection(block=kind, spec=spec, plan=plan)
 
 
-def field_names(record: Any) -> list[str]:
-    """Names of the fields of a spec or plan, those of the records in it included."""
-    found: list[str] = []
+def _values(record: Any) -> dict[str, Any]:
+    """Fields of a spec or plan by name, those of the records in it included."""
+    found: dict[str, Any] = {}
     for field in fields(record):
         value = getattr(record, field.name)
-        found += field_names(value) if is_dataclass(value) else [field.name]
+        found |= _values(value) if is_dataclass(value) else {field.name: value}
     return found
 
 

@@ -10,6 +10,7 @@ WAIVERS = {
     "ASCRANGE": "a field of no bits is written [-1:0]",
     "UNSIGNED": "an index is compared with a first index of 0",
     "PROCASSINIT": "a register has an initial value, which is its reset value too",
+    "VARHIDDEN": "a signal has the name of an instance in the module above",
     "UNUSEDSIGNAL": "intermediate values are wider than what is taken from them",
 }
 """Verilator's warnings that generated Verilog gives, and why they do not matter."""
