@@ -10,7 +10,7 @@ CASES = [(name, point) for name, row in OPERATORS.items() for point in row.point
 SEED = 20
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("name", "point"), CASES)
 def test_matches_golden(name, point):
     row = operator(name)
