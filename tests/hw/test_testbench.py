@@ -116,27 +116,55 @@ def test_refuses_other_vectors(case, tmp_path, tool):
     assert "macro.vectors.txt is missing or belongs to another testbench" in told
 
 
-@each_case("skip", "spill", "requantizer")
-def test_latency_is_what_the_manifest_says(case, tmp_path, tool):
-    tool("iverilog")
+def traced(folder, case):
+    """Return the first pass of a case: per stream and beat the cycle of its transfer."""
     name, files = generated(case)
-    write_files(tmp_path, files)
-    _, told = icarus(tmp_path, name, "+TRACE")
-    moves = {
-        (stream, int(beat)): int(cycle)
-        for cycle, stream, beat in re.findall(r"pass 0 cycle (\d+): (\w+) (\d+)", told)
-    }
-    latencies = [moves["o", beat] - moves["i", beat] for beat in range(BEATS)]
-    if name == "requantizer":
-        assert json.loads(files[f"{name}.json"])["latency"].startswith("5 cycles from")
-        assert set(latencies) == {5}
-        return
-    assert json.loads(files[f"{name}.json"])["latency"].startswith("steps + 1 cycles from")
-    selection = select(name, BLOCKS[case][1])
-    spec, plan = selection.spec, selection.plan
+    write_files(folder, files)
+    _, told = icarus(folder, name, "+TRACE")
+    moves = re.findall(r"pass 0 cycle (\d+): (\w+) (\d+)", told)
     streams, elements = read(files[f"{name}.vectors.txt"])
-    for latency, word, signed in zip(
-        latencies, streams["i"]["data"], streams["i"]["signed"], strict=True
-    ):
-        x = np.array(elements(word, spec.input_bits, spec.lanes, bool(signed)))
-        assert latency == 1 + cycles(spec, plan, x, bool(signed))
+    latency = json.loads(files[f"{name}.json"])["latency"]
+    cycles_by_beat = {(stream, int(beat)): int(cycle) for cycle, stream, beat in moves}
+    return cycles_by_beat, (streams, elements, latency)
+
+
+def group_steps(case, streams, elements, beat):
+    """Return the steps of the macro that takes longest for a beat of i."""
+    selection = select(BLOCKS[case][0], BLOCKS[case][1])
+    spec, plan = selection.spec, selection.plan
+    macro_spec, macro_plan = getattr(spec, "macro", spec), getattr(plan, "macro", plan)
+    signed = bool(streams["i"]["signed"][beat])
+    x = elements(streams["i"]["data"][beat], macro_spec.input_bits, spec.lanes, signed)
+    groups = np.reshape(x, (-1, macro_spec.lanes))
+    return int(cycles(macro_spec, macro_plan, groups, signed).max())
+
+
+@each_case("skip", "spill")
+def test_latency_of_macros_is_what_the_manifest_says(case, tmp_path, tool):
+    tool("iverilog")
+    moves, (streams, elements, latency) = traced(tmp_path, case)
+    assert latency.startswith("steps + 1 cycles from")
+    for beat in range(BEATS):
+        steps = group_steps(case, streams, elements, beat)
+        assert moves["o", beat] - moves["i", beat] == steps + 1
+
+
+@each_case("core")
+def test_latency_of_cores_is_what_the_manifest_says(case, tmp_path, tool):
+    tool("iverilog")
+    moves, (streams, elements, latency) = traced(tmp_path, case)
+    starts = [0, *(beat + 1 for beat, last in enumerate(streams["o"]["last"]) if last)]
+    lasts = [beat for beat, last in enumerate(streams["i"]["last"]) if last]
+    waits = [
+        moves["o", start] - moves["i", beat] - group_steps(case, streams, elements, beat)
+        for beat, start in zip(lasts, starts, strict=False)
+    ]
+    assert latency.startswith(f"steps + {min(waits)} cycles from")
+
+
+@each_case("requantizer")
+def test_latency_of_requantizers_is_what_the_manifest_says(case, tmp_path, tool):
+    tool("iverilog")
+    moves, (_, _, latency) = traced(tmp_path, case)
+    assert {moves["o", beat] - moves["i", beat] for beat in range(BEATS)} == {5}
+    assert latency.startswith("5 cycles from")
