@@ -6,8 +6,11 @@ from typing import Literal
 from golden.spec import MacroSpec, require_range
 
 FEEDERS = ("fixed", "skip", "ring", "spill")
-ENCODINGS = ("twos_complement", "sign_magnitude")
-PRODUCTS = ("plain", "pairs")
+ENCODINGS: tuple[Literal["twos_complement", "sign_magnitude"], ...] = (
+    "twos_complement",
+    "sign_magnitude",
+)
+PRODUCTS: tuple[Literal["plain", "pairs"], ...] = ("plain", "pairs")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,98 @@
+"""Counts through the inputs of every case in one Verilator build."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.build import CACHE, EXECUTABLE, Recipe, build
+from sim.equivalence.cases import Case
+from sim.equivalence.wrapper import bench
+
+# An index beyond the last lane reads the last weight, which Verilog says by leaving it out.
+_FLAGS = ("-Wno-CASEINCOMPLETE",)
+
+_MAIN = """\
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include "Vtop.h"
+#include "verilated.h"
+
+template <typename Tick>
+static void count(VerilatedContext& context, Vtop& top, Tick& tick, const IData& left_out,
+                  unsigned long inputs) {
+  const auto began = std::chrono::steady_clock::now();
+  top.eval();
+  for (unsigned long done = 0; done < inputs && !context.gotFinish(); ++done) {
+    tick = !tick;
+    top.eval();
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  std::printf("%s %u %.3f\\n", context.gotFinish() ? "differs" : "equal", left_out, took.count());
+}
+
+int main(int argc, char** argv) {
+  VerilatedContext context;
+  Vtop top(&context);
+  switch (argc == 2 ? std::atoi(argv[1]) : -1) {
+CASES
+  default: return 1;
+  }
+  return 0;
+}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What a case gave: inputs compared, inputs that no feeder can give, seconds."""
+
+    case: Case
+    compared: int
+    left_out: int
+    seconds: float
+
+
+class DifferenceError(AssertionError):
+    """Words and gates differ; the message names the case and its first such input."""
+
+
+def prove(cases: Sequence[Case], jobs: int = 2, cache: Path = CACHE) -> Iterator[Proof]:
+    """Prove ``cases``, ``jobs`` at a time, and yield each when it is done.
+
+    Raise ``DifferenceError`` at the first input for which the forms differ.
+    """
+    verilog, counts = bench(cases)
+    lines = [
+        f"  case {k}: count(context, top, top.tick_{k}, top.left_out_{k}, {inputs}ul); break;"
+        for k, inputs in enumerate(counts)
+    ]
+    main = _MAIN.replace("CASES", "\n".join(lines))
+    recipe = Recipe(verilog=verilog, main=main, flags=_FLAGS)
+    executable = build(recipe, cache) / EXECUTABLE
+
+    def run(index: int) -> Proof:
+        command = [str(executable), str(index)]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        *seen, verdict = told.splitlines()
+        word, left_out, seconds = verdict.split()
+        if word != "equal":
+            raise DifferenceError(f"{cases[index].name}: {seen[0]}")
+        return Proof(
+            case=cases[index],
+            compared=counts[index] - int(left_out),
+            left_out=int(left_out),
+            seconds=float(seconds),
+        )
+
+    with ThreadPoolExecutor(jobs) as pool:
+        pending = [pool.submit(run, index) for index in range(len(cases))]
+        try:
+            for future in as_completed(pending):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

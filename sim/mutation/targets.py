@@ -1,0 +1,27 @@
+"""What is mutated: rows of the operator table at reduced specs that use every bit they have."""
+
+from golden.configs import MACROS
+from golden.spec import MacroSpec
+from hw.macro.plan import PLANS
+from sim.operators import operator
+from sim.row import Operator, Point
+
+TARGETS = {
+    "macro": {
+        "pairs": Point(spec=MACROS["tiny"], plan=PLANS["pairs"]),
+        # Eight lanes can leave more than two helpers take in three steps: all four steps occur.
+        "spill-2": Point(
+            spec=MacroSpec(columns=2, weight_sets=2, input_bits=4, weight_bits=4),
+            plan=PLANS["spill-2"],
+        ),
+    },
+    "core": {"pairs": operator("core").point("pairs")},
+}
+"""Points of each row, by name."""
+
+
+def targets(name: str) -> tuple[Operator, dict[str, Point]]:
+    """Return the row ``name`` and its points; raise ``ValueError`` naming the known ones."""
+    if name not in TARGETS:
+        raise ValueError(f"no target {name!r}: use one of {', '.join(TARGETS)}")
+    return operator(name), TARGETS[name]
