@@ -6,6 +6,7 @@
 //   #define SETTINGS(S) S("mutsel", mutsel)
 // with each name and how Verilator spells its ports. It is sim/exchange.py in C++.
 //
+// It is one file, long as it is, because it is one text that is compiled with every model.
 // Per cycle: drive the inputs, let them settle with the clock low, look, and raise the clock.
 
 #include <chrono>

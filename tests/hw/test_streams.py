@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Stream primitives: construction, throughput and what they hold; the table tests the rest."""
 
 import numpy as np
