@@ -185,7 +185,8 @@ class Sink:
         self.valid = read(f"{name}__valid")
         if self.valid and self._released:
             raise StreamError(f"cycle {cycle}: {name}.valid waited for ready")
-        payload = read(f"{name}__payload") if self.valid else 0
+        # A simulator may give a signed scalar as a negative number: a beat is its bits.
+        payload = read(f"{name}__payload") & ((1 << self.port.width) - 1) if self.valid else 0
         self._rules.check(cycle, self.valid, self.ready, payload)
         if self.valid:
             self.probing = False

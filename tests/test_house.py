@@ -161,7 +161,13 @@ def test_every_target_is_explained_and_the_makefile_is_short():
     assert len(targets) > 8
     assert [name for name, rest in targets if "##" not in rest] == []
     assert MAKEFILE.count("\n") <= 70
-    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert [line.split()[0] for line in told.stdout.splitlines()] == [name for name, _ in targets]
     phony = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
     assert phony and sorted(phony[1].split()) == sorted(name for name, _ in targets)
@@ -170,7 +176,7 @@ def test_every_target_is_explained_and_the_makefile_is_short():
 @pytest.mark.parametrize("text", ["plain", "it's", 'say "two"', "$HOME `id` \\ ;", ""])
 def test_make_passes_a_text_on_as_it_is(text, tmp_path):
     told = subprocess.run(
-        ["make", "--dry-run", "--assume-old=setup", "sim", f"TEXT={text}"],
+        ["make", "--no-print-directory", "--dry-run", "--assume-old=setup", "sim", f"TEXT={text}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
