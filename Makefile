@@ -5,8 +5,8 @@
 PYTHON := .venv/bin/python
 # 'text' as one shell word, whatever it holds.
 quote = '$(subst ','\'',$(value $(1)))'
-# --option for a variable that was given: $(call option,VARIABLE,--name)
-option = $(if $(filter command,$(origin $(1))),$(2) $(call quote,$(1)))
+# --option=value for a variable that was given: pytest takes a value that stands apart for its root
+option = $(if $(filter command,$(origin $(1))),$(2)=$(call quote,$(1)))
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 11
