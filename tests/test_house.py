@@ -187,7 +187,7 @@ def test_make_passes_a_text_on_as_it_is(text, tmp_path):
     said = subprocess.run(
         ["sh", "-c", f"printf '%s\\n' {arguments}"], capture_output=True, text=True, check=True
     )
-    assert said.stdout == f"--text\n{text}\n"
+    assert said.stdout == f"--text={text}\n"
 
 
 def test_ci_is_make_check_everywhere():
