@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 
+from golden.models import minilm
 from hw.yosys import write_atomically
+from sim import pace
+from sim.layer.activations import DEFAULT_TEXT, layer_products, split_sentences
 from sim.ratios import measure, table
 
 
@@ -16,10 +20,26 @@ from sim.ratios import measure, table
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
 )
 def ratios(seed: int, json_file: Path | None) -> None:
-    """Compare the macro's plans with fixed on the encoder's own activations, by their schedules."""
+    """Compare the plans with fixed on the encoder's own activations, by their schedules.
+
+    First one macro; then a core of eight, in lock-step and with the macros' own pace.
+    """
     console = Console()
-    with console.status("golden: sentences through all layers"):
-        found = measure(seed)
-    console.print(table(found))
+    with console.status("golden: sentences through all layers") as status:
+        found: dict[str, Any] = {"macro": measure(seed), "core": {}}
+        for title, sentences in {
+            "eight short sentences": split_sentences(DEFAULT_TEXT),
+            "one paragraph of 118 tokens": [max(minilm.sentences(), key=len)],
+        }.items():
+            status.update(f"schedules of a core: {title}")
+            static = [p for p in layer_products(sentences) if p.head is None]
+            found["core"][title] = pace.paces(static)
+    console.print(table(found["macro"]))
+    for title, paces in found["core"].items():
+        console.print(pace.table(f"x faster than fixed, one core, layer 1, {title}", paces))
+    console.print(
+        "macro: one macro alone; lock-step: every vector takes its slowest macro's steps; depth: "
+        "results that a macro may be ahead, 1 by default."
+    )
     if json_file is not None:
-        write_atomically(json_file, json.dumps(found, indent=2).encode())
+        write_atomically(json_file, (json.dumps(found, indent=2) + "\n").encode())

@@ -18,7 +18,14 @@ from hw.macro.macro import Macro
 from hw.macro.plan import PLANS
 from hw.yosys import write_atomically
 from sim.layer.activations import layer_products, split_sentences
-from sim.layer.report import cycle_table, input_table, plan_table, product_names, summary
+from sim.layer.report import (
+    area_table,
+    cycle_table,
+    input_table,
+    plan_table,
+    product_names,
+    summary,
+)
 from sim.layer.run import Run, build_core, run_products
 
 PLAN_NAMES = ("fixed", "skip", "ring", "spill-1", "spill-2", "pairs")
@@ -64,10 +71,15 @@ def run_layer(
     found = summary(spec, products, runs, areas)
     found |= {"sentences": sentences, "tokens": rows}
     console.print(input_table(found), cycle_table(found), plan_table(found))
+    console.print(
+        "Cycles count from the first input to the last output; cycles x lanes is of all products; "
+        "M MAC/s is the simulation's speed."
+    )
     if areas:
+        console.print(area_table(found))
         console.print(
-            "Area: transistors of one macro's logic by Yosys (gates), `make synth` has all; "
-            "speed is the macro's. Cycles count from the first input to the last output."
+            "Area is of one macro's logic with its registers, by Yosys (-g gates); "
+            "`make synth` has every block and other libraries. Speed is the macro's."
         )
     for name in product_names(products):
         console.print(f"{name}: bit-exact on {', '.join(runs)}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.table import Table
 
 from golden.integer import effective_bits, set_bits
@@ -88,6 +89,8 @@ def summary(
 def _add_ratios(plans: dict[str, Any], areas: Mapping[str, Area]) -> None:
     base = plans.get(BASELINE)
     for name, figures in plans.items():
+        if name in areas:
+            figures["transistors"] = areas[name].transistors
         if base is None:
             continue
         figures["core_ratio"] = base["static"] / figures["static"]
@@ -105,9 +108,7 @@ def _add_ratios(plans: dict[str, Any], areas: Mapping[str, Area]) -> None:
 
 def input_table(found: Mapping[str, Any]) -> Table:
     """What the products' inputs are like."""
-    table = _table(
-        "Inputs", "product", "MACs", "bits, two's compl.", "bits, sign-magn.", "set bits"
-    )
+    table = _table("Inputs", "product", "MACs", "effective bits", "in sign-magnitude", "set bits")
     for name, figures in found["products"].items():
         table.add_row(
             name,
@@ -122,20 +123,18 @@ def input_table(found: Mapping[str, Any]) -> Table:
 def cycle_table(found: Mapping[str, Any]) -> Table:
     """Cycles of the core per product and plan, and the ratio to ``fixed`` of the same run."""
     plans = found["plans"]
-    table = _table("Cycles of one core (x faster than fixed)", "product", *plans)
+    table = _table("Cycles of one core, and x faster than fixed", "product", *plans)
     for name in found["products"]:
         table.add_row(name, *(_cell(plans, plan, name) for plan in plans))
     return table
 
 
 def plan_table(found: Mapping[str, Any]) -> Table:
-    """Each plan over the products with static weights, and per area of one macro."""
+    """Each plan over the products with static weights."""
     table = _table(
-        "Six products with static weights, MAC-weighted, against fixed of this run",
-        *("plan", "cycles", "core x", "macro x", "cycles x lanes", "M MAC/s simulated"),
-        *("logic area x", "with 6T x", "speed/area, logic", "speed/area, 6T"),
+        "Six products with static weights; x is to fixed of this run",
+        *("plan", "cycles", "core x", "macro x", "cycles x lanes", "M MAC/s"),
     )
-    keys = ("area_logic", "area_6t", "speed_per_area_logic", "speed_per_area_6t")
     for name, figures in found["plans"].items():
         table.add_row(
             name,
@@ -144,15 +143,28 @@ def plan_table(found: Mapping[str, Any]) -> Table:
             _ratio(figures.get("macro_ratio")),
             f"{figures['lane_cycles']:,}",
             f"{figures['macs_per_second'] / 1e6:.1f}",
-            *(_ratio(figures.get(key)) for key in keys),
         )
+    return table
+
+
+def area_table(found: Mapping[str, Any]) -> Table:
+    """Each plan per area of one macro: its logic, and with six transistors a bitcell."""
+    table = _table(
+        "One macro against fixed: area, and speed per area",
+        *("plan", "logic k trans.", "logic x", "with 6T x", "speed/logic", "speed/6T"),
+    )
+    keys = ("area_logic", "area_6t", "speed_per_area_logic", "speed_per_area_6t")
+    for name, figures in found["plans"].items():
+        if "transistors" in figures:
+            ratios = (_ratio(figures.get(key)) for key in keys)
+            table.add_row(name, f"{figures['transistors'] / 1e3:.0f}", *ratios)
     return table
 
 
 def _cell(plans: Mapping[str, Any], plan: str, name: str) -> str:
     count = plans[plan]["cycles"][name]
     base = plans.get(BASELINE)
-    return f"{count:,}" + (f" ({base['cycles'][name] / count:.2f})" if base else "")
+    return f"{count:,}" + (f"\n{base['cycles'][name] / count:.2f}" if base else "")
 
 
 def _ratio(value: float | None) -> str:
@@ -160,7 +172,8 @@ def _ratio(value: float | None) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
+    # Narrow enough for a terminal of 80 columns with six plans.
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left")
+        table.add_column(column, justify="right" if index else "left", no_wrap=not index)
     return table

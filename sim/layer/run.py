@@ -11,7 +11,7 @@ from golden.spec import CoreSpec
 from hw.core.core import Core
 from hw.core.layout import output_layout
 from hw.core.plan import CorePlan
-from hw.verilog import emit
+from hw.verilog import VerilogPlatform, emit
 from sim.beats import unpack
 from sim.mapping import Work, map_products
 from sim.native import Simulator, build
@@ -41,10 +41,15 @@ class Mismatch(ValueError):
     """An output of the RTL is not golden's."""
 
 
-def build_core(spec: CoreSpec, plan: CorePlan, waves: bool = False) -> Simulator:
+def build_core(
+    spec: CoreSpec,
+    plan: CorePlan,
+    waves: bool = False,
+    platform: VerilogPlatform | None = None,
+) -> Simulator:
     """Build a core for long runs. Macros stay modules of their own: compiled once, not each."""
     core = Core(spec, plan)
-    verilog = emit(core, "top")
+    verilog = emit(core, "top", platform)
     verilog = re.sub(
         r"^(module macro_[^;]*;)", r"\1 /*verilator no_inline_module*/", verilog, flags=re.M
     )
