@@ -66,12 +66,12 @@ class ProductSum(wiring.Component):
             heap.add(drive.correction)
         if plan.feeder == "ring":
             for lane in range(spec.lanes):
-                heap.add(choices.ring_term(drive, lane), depth=10)
+                heap.add(choices.ring_term(m, drive, lane), depth=10)
             return heap.sum(m)
         top = plan.bits_per_cycle - 1
         may_be_negative = plan.encoding == "twos_complement" and spec.input_sign != "unsigned"
         for plane in range(plan.bits_per_cycle):
-            terms = choices.terms(drive.planes[token][plane])
+            terms = choices.terms(m, drive.planes[token][plane])
             if plane < top or not may_be_negative:
                 for term in terms:
                     heap.add(term, plane, depth=choices.depth)
@@ -110,32 +110,35 @@ class Choices:
             self.groups = [[a, b, _sum(m, [(a, 0), (b, 0)])] for a, b in pairs]
             self.groups += [[weight] for weight in weights[2 * len(pairs) :]]
 
-    def terms(self, lines: Value) -> list[Value]:
+    def terms(self, m: Module, lines: Value) -> list[Value]:
         """Return the terms of one bit plane."""
         terms, line = [], 0
         for group in self.groups:
-            terms.append(_select(group, lines[line : line + len(group)]))
+            terms.append(_select(m, group, lines[line : line + len(group)]))
             line += len(group)
         return terms
 
     def helper_term(self, m: Module, drive: data.View, helper: int) -> Value:
         """Return a helper's digit times the weight that it chose, at its place."""
-        weight = _select(self.weights, drive.helper_lanes[helper])
+        weight = _select(m, self.weights, drive.helper_lanes[helper])
         weight = _complement(weight, drive.helper_signs[helper])
         digit = drive.helper_digits[helper]
-        term = _sum(m, [(_select([weight], bit), plane) for plane, bit in enumerate(digit)])
+        term = _sum(m, [(_select(m, [weight], bit), plane) for plane, bit in enumerate(digit)])
         return term << (drive.helper_shifts[helper] * self.plan.bits_per_cycle)
 
-    def ring_term(self, drive: data.View, lane: int) -> Value:
+    def ring_term(self, m: Module, drive: data.View, lane: int) -> Value:
         """Return the weight that a lane of the ring takes in this step, at its bit's place."""
         own, left = self.weights[lane], self.weights[lane - 1]
-        chosen = _select([own, left], Cat(~drive.borrowed[lane], drive.borrowed[lane]))
+        chosen = _select(m, [own, left], Cat(~drive.borrowed[lane], drive.borrowed[lane]))
         chosen = _complement(chosen, drive.signs[lane])
-        return _select([chosen], drive.bits[lane]) << drive.shift[lane]
+        return _select(m, [chosen], drive.bits[lane]) << drive.shift[lane]
 
 
-def _select(choices: list[Value], lines: Value) -> Value:
-    """Return ``or(choice & line)`` of one-hot lines, as wide as the widest choice."""
+def _select(m: Module, choices: list[Value], lines: Value) -> Value:
+    """Return ``or(choice & line)`` of one-hot lines, as wide as the widest choice.
+
+    It is a signal: a heap takes it bit by bit, and Verilog would repeat the expression for each.
+    """
     signed = choices[0].shape().signed
     width = max(len(choice) for choice in choices)
     total: Value = Const(0, width)
@@ -143,7 +146,9 @@ def _select(choices: list[Value], lines: Value) -> Value:
         sign = choice[-1] if signed else Const(0, 1)
         extended = Cat(choice, sign.replicate(width - len(choice)))
         total = total | (extended & line.replicate(width))
-    return total.as_signed() if signed else total
+    selected = Signal(Shape(width, signed), name="selected")
+    m.d.comb += selected.eq(total)
+    return selected
 
 
 def _sum(m: Module, terms: list[tuple[Value, int]], depth: int = 0) -> Value:
