@@ -5,31 +5,47 @@ from typing import Any
 
 from golden.graph import Graph, Operator
 from golden.ops.activation import activation
+from golden.ops.affine import affine
 from golden.ops.attention import attention
+from golden.ops.concat import concat, prepend
 from golden.ops.embedding import embedding, position
 from golden.ops.l2_normalize import l2_normalize
 from golden.ops.layer_norm import layer_norm
 from golden.ops.linear import linear
 from golden.ops.mean_pool import mean_pool
+from golden.ops.multiply import multiply
 from golden.ops.quantize import quantize
 from golden.ops.recurrent import gru, lstm, rnn
 from golden.ops.residual_add import residual_add
+from golden.ops.slice import reshape, slice_rows
 from golden.ops.softmax import softmax
+from golden.ops.top_k import top_k
+from golden.ops.windows import windows
 from golden.real import activation as real_activation
 from golden.real import recurrent as real_recurrent
 from golden.real.attention import attention as real_attention
+from golden.real.batch_norm import batch_norm as real_batch_norm
+from golden.real.concat import concat as real_concat
+from golden.real.concat import prepend as real_prepend
 from golden.real.embedding import embedding as real_embedding
 from golden.real.embedding import position as real_position
 from golden.real.l2_normalize import l2_normalize as real_l2_normalize
 from golden.real.layer_norm import layer_norm as real_layer_norm
 from golden.real.linear import linear as real_linear
 from golden.real.mean_pool import mean_pool as real_mean_pool
+from golden.real.multiply import multiply as real_multiply
 from golden.real.residual_add import residual_add as real_residual_add
+from golden.real.slice import reshape as real_reshape
+from golden.real.slice import slice_rows as real_slice
 from golden.real.softmax import softmax as real_softmax
+from golden.real.top_k import top_k as real_top_k
+from golden.real.windows import windows as real_windows
 
 INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
     "activation": activation,
+    "affine": affine,
     "attention": attention,
+    "concat": concat,
     "embedding": embedding,
     "gru": gru,
     "l2_normalize": l2_normalize,
@@ -37,15 +53,23 @@ INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
     "linear": linear,
     "lstm": lstm,
     "mean_pool": mean_pool,
+    "multiply": multiply,
     "position": position,
+    "prepend": prepend,
     "quantize": quantize,
+    "reshape": reshape,
     "residual_add": residual_add,
     "rnn": rnn,
+    "slice": slice_rows,
     "softmax": softmax,
+    "top_k": top_k,
+    "windows": windows,
 }
 
 REAL_OPERATORS: dict[str, Callable[..., Any]] = {
     "attention": real_attention,
+    "batch_norm": real_batch_norm,
+    "concat": real_concat,
     "elu_plus_one": real_activation.elu_plus_one,
     "embedding": real_embedding,
     "gelu": real_activation.gelu,
@@ -56,13 +80,19 @@ REAL_OPERATORS: dict[str, Callable[..., Any]] = {
     "linear": real_linear,
     "lstm": real_recurrent.lstm,
     "mean_pool": real_mean_pool,
+    "multiply": real_multiply,
     "position": real_position,
+    "prepend": real_prepend,
     "relu": real_activation.relu,
+    "reshape": real_reshape,
     "residual_add": real_residual_add,
     "rnn": real_recurrent.rnn,
     "sigmoid": real_activation.sigmoid,
+    "slice": real_slice,
     "softmax": real_softmax,
     "tanh": real_activation.tanh,
+    "top_k": real_top_k,
+    "windows": real_windows,
 }
 
 

@@ -1,7 +1,7 @@
 """``o = x W + b``: a product of codes, requantised once by channel multiplier and row scale.
 
 Error against the product of the codes' real values: 1/2 of an output integer, plus
-``2**-17`` relative of a multiplier that uses its 16 bits, plus ``2**-9`` for the bias.
+``2**-16`` relative of a multiplier that uses its 16 bits, plus ``2**-9`` for the bias.
 """
 
 from numpy.typing import ArrayLike

@@ -22,3 +22,9 @@ def quantize(
 def move_exponent(row_scale: RowScale, offset: ArrayLike) -> RowScale:
     """``row_scale * 2**offset``."""
     return RowScale(row_scale.mantissa, row_scale.exponent + np.asarray(offset, np.int64))
+
+
+def unit_rows(x: np.ndarray, offset: ArrayLike) -> RowScale:
+    """The row scale ``2**offset`` for every row of ``x``, where no row has a scale of its own."""
+    mantissa = np.full(x.shape[:-1], 1 << 15, np.int64)
+    return move_exponent(RowScale(mantissa, np.full_like(mantissa, -15)), offset)

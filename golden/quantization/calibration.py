@@ -16,8 +16,10 @@ from golden.table_spec import FUNCTIONS
 
 Run = Callable[[Graph, Mapping[str, Any]], dict[str, Any]]
 
-# Row exponents before an offset: what quantize_rows, reciprocal and reciprocal_root can give.
+# Row exponents before an offset: what quantize_rows, unit_rows, reciprocal and reciprocal_root
+# can give.
 CODE_EXPONENTS = (-15, 0)
+UNIT_EXPONENTS = (-15, -15)
 RECIPROCAL_EXPONENTS = (-40, -16)
 ROOT_EXPONENTS = (-42, -16)
 

@@ -1,0 +1,148 @@
+"""Operators that move integers, pick them or multiply them one by one."""
+
+import numpy as np
+import pytest
+
+from golden.networks.run import INTEGER_OPERATORS, REAL_OPERATORS
+from golden.operator_spec import ConcatSpec, ReshapeSpec, SliceSpec, TopKSpec, WindowSpec
+from golden.ops.affine import affine
+from golden.ops.concat import concat, prepend
+from golden.ops.multiply import multiply
+from golden.ops.slice import reshape, slice_rows
+from golden.ops.top_k import top_k
+from golden.ops.windows import windows
+from golden.quantization.calibration import UNIT_EXPONENTS, fit_multipliers
+from golden.real.batch_norm import batch_norm
+from golden.real.embedding import sinusoidal
+from golden.real.top_k import top_k as real_top_k
+from golden.real.windows import windows as real_windows
+from golden.spec import RequantizeSpec
+
+RNG = np.random.default_rng(11)
+
+
+def integers(*shape: int) -> np.ndarray:
+    """INT16 values of every magnitude, the extremes among them."""
+    x = RNG.integers(-(1 << 15), 1 << 15, shape) >> RNG.integers(0, 16, shape)
+    x.flat[:2] = -(1 << 15), (1 << 15) - 1
+    return x
+
+
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), [
+    ((9, 4), (3,), (1,), ((1, 1),)),
+    ((10, 4), (4,), (3,), ((0, 2),)),
+    ((5, 1), (5,), (1,), ((0, 0),)),
+    ((8, 12, 3), (4, 4), (4, 4), ((0, 0), (0, 0))),
+    ((9, 7, 2), (5, 1), (1, 1), ((2, 2), (0, 0))),
+    ((7, 9, 1), (3, 2), (2, 3), ((1, 0), (0, 1))),
+])  # fmt: skip
+def test_windows_of_both_forms_are_the_same_numbers(shape, kernel, stride, padding) -> None:
+    x = integers(*shape)
+    spec = WindowSpec(kernel=kernel, stride=stride, padding=padding)
+    given = real_windows(x, kernel=kernel, stride=stride, padding=padding)
+    taken = windows(spec, x)
+    assert taken.shape == given.shape
+    assert (taken == given).all()
+    # A window that stands in the middle holds its inputs in reading order.
+    first = tuple(slice(a, a + k) for a, k in zip(np.multiply(stride, 1), kernel, strict=True))
+    padded = np.pad(x, (*padding, (0, 0)))
+    if all(size > 1 for size in taken.shape[:-1]):
+        assert (taken[(1,) * len(kernel)] == padded[first].ravel()).all()
+
+
+def test_windows_must_fit() -> None:
+    spec = WindowSpec(kernel=(5,), stride=(1,), padding=((0, 1),))
+    with pytest.raises(ValueError, match="a window of 5 does not fit in the padded length 4"):
+        windows(spec, integers(3, 2))
+
+
+def test_moving_is_exact() -> None:
+    x, y = integers(3, 4), integers(2, 4)
+    assert concat(ConcatSpec(), x, y).tolist() == x.tolist() + y.tolist()
+    assert (concat(ConcatSpec(axis=-1), x, x)[:, 4:] == x).all()
+    assert prepend(None, x, y).tolist() == y.tolist() + x.tolist()
+    assert (slice_rows(SliceSpec(start=-1), x) == x[-1:]).all()
+    assert (slice_rows(SliceSpec(start=1, stop=3, axis=1), x) == x[:, 1:3]).all()
+    assert (reshape(ReshapeSpec(shape=(-1, 6)), x) == x.reshape(2, 6)).all()
+
+
+@pytest.mark.parametrize("k", [1, 3, 20])
+def test_top_k_takes_the_lower_index_of_equals(k: int) -> None:
+    x = RNG.integers(-3, 4, (200, 20))
+    x[0], x[1, 5] = -(1 << 15), (1 << 15) - 1
+    values, indices = top_k(TopKSpec(k=k), x)
+    # A stable sort of the negated values keeps the order of equals.
+    order = np.argsort(-x, axis=1, kind="stable")[:, :k]
+    assert (indices == order).all()
+    assert (values == np.take_along_axis(x, order, 1)).all()
+    real_values, real_indices = real_top_k(x, k=k)
+    assert (real_indices == order).all()
+    assert (real_values == values).all()
+
+
+def test_top_k_needs_enough_values() -> None:
+    with pytest.raises(ValueError, match="k of 5 is more than the 4 values"):
+        top_k(TopKSpec(k=5), np.zeros((1, 4), int))
+
+
+def test_multiply_is_within_its_bound() -> None:
+    spec, factor = RequantizeSpec(), 2.0**-15 * 0.7
+    x, y = integers(300, 40), integers(300, 40)[::-1]
+    offset, (m,) = fit_multipliers(spec, [np.array(factor)], UNIT_EXPONENTS)
+    exact = x * y * factor
+    error = np.abs(multiply(spec, x, y, m, offset) - np.clip(exact, -(1 << 15), (1 << 15) - 1))
+    assert (error <= 0.5 + 2.0**-16 * np.abs(exact) + 1e-9).all()
+    assert error.max() > 0.45
+
+
+def test_affine_is_a_batch_norm_within_its_bound() -> None:
+    spec, channels, epsilon = RequantizeSpec(), 12, 1e-3
+    x = integers(500, channels)
+    gain, bias = RNG.normal(0, 0.5, channels), RNG.normal(0, 3000, channels)
+    mean, variance = RNG.normal(0, 2000, channels), RNG.uniform(0.3, 3, channels)
+    factor = gain / np.sqrt(variance + epsilon)
+    offset, (m,) = fit_multipliers(spec, [factor], UNIT_EXPONENTS)
+    shift = np.floor((bias - mean * factor) * 256 + 0.5).astype(int)
+    exact = batch_norm(x, gain, bias, mean, variance, epsilon=epsilon)
+    error = np.abs(affine(spec, x, m, offset, shift) - np.clip(exact, -(1 << 15), (1 << 15) - 1))
+    # The largest multiplier uses its 16 bits; all are rounded to the same unit.
+    relative = 2.0**-16 * np.abs(factor).max() / np.abs(factor)
+    bound = 0.5 + 2.0**-9 + relative * np.abs(x * factor)
+    assert (error <= bound + 1e-9).all()
+    assert (gain < 0).any()
+    assert error.max() > 0.45
+
+
+@pytest.mark.parametrize("width", [2, 6, 64, 512])
+def test_sines_turn_by_a_fixed_angle_per_step(width: int) -> None:
+    """Each pair of columns is a point on a circle: a step multiplies it by one complex number."""
+    table = sinusoidal(100, width)
+    assert table.shape == (100, width)
+    assert table[0].tolist() == [0, 1] * (width // 2)
+    np.testing.assert_allclose(table[:, 0], np.sin(np.arange(100)), atol=1e-12)
+    circle = table[:, 1::2] + 1j * table[:, ::2]
+    speed = 10000.0 ** (-2 * np.arange(width // 2) / width)
+    np.testing.assert_allclose(circle[1:], circle[:-1] * np.exp(1j * speed), atol=1e-12)
+    with pytest.raises(ValueError, match="an even width, not 7"):
+        sinusoidal(3, 7)
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: WindowSpec(kernel=(3,), stride=(1, 1), padding=((0, 0),)), "one axis or two"),
+    (lambda: WindowSpec(kernel=(0,), stride=(1,), padding=((0, 0),)), "kernel .* not 0"),
+    (lambda: WindowSpec(kernel=(3,), stride=(0,), padding=((0, 0),)), "stride .* not 0"),
+    (lambda: WindowSpec(kernel=(3,), stride=(1,), padding=((0, -1),)), "padding .* not -1"),
+    (lambda: ConcatSpec(axis=4), "axis .* not 4"),
+    (lambda: SliceSpec(start=1.5), "start .* not 1.5"),
+    (lambda: SliceSpec(stop="last"), "stop .* not 'last'"),
+    (lambda: ReshapeSpec(shape=(-1, -1)), "hold -1 once"),
+    (lambda: TopKSpec(k=0), "k .* not 0"),
+])  # fmt: skip
+def test_a_wrong_value_is_named(make, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_every_operator_is_known_to_both_executors() -> None:
+    moving = {"concat", "prepend", "slice", "reshape", "windows", "top_k", "multiply"}
+    assert moving <= REAL_OPERATORS.keys() & INTEGER_OPERATORS.keys()
