@@ -22,6 +22,9 @@ COMMANDS = {
     "layer": Entry("sim.commands.layer", "layer", "An encoder layer on a core's RTL: make sim."),
     "ratios": Entry("sim.commands.ratios", "ratios", "Cycles of the plans on real activations."),
     "speed": Entry("sim.commands.speed", "speed", "Simulated products per wall second of a core."),
+    "equivalence": Entry(
+        "sim.commands.equivalence", "equivalence", "Prove words and gates one function."
+    ),
     "prove": Entry("sim.commands.prove", "prove", "Measure all that takes long into results/."),
     "list": Entry("sim.commands.bench", "list_rows", "List the operator table and its points."),
 }

@@ -16,7 +16,7 @@ class ProductSum(wiring.Component):
     """``o[t] = (sum(value[t][l] * w[l] for l in lanes) + addend[t]) mod 2**width``. Combinational.
 
     The platform's ``arithmetic`` chooses the form: "words" is written as multiplications and quick
-    to simulate; "gates" is the circuit, selected weights in a bit heap. ``hw.equivalence`` proves
+    to simulate; "gates" is the circuit, selected weights in a bit heap. ``sim.equivalence`` proves
     that they are the same function.
 
     Members

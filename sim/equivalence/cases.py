@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from amaranth.hdl import Module, signed, unsigned
+from amaranth.hdl import Module, Shape, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -59,9 +59,8 @@ class StepSums(wiring.Component):
             step, weights, addend, total = (
                 getattr(self, f"{name}_{index}") for name in sum_layouts(case)
             )
-            width = case.spec.sum_bits + 1
             drive = Drive(case.spec, case.plan)
-            sums = ProductSum(case.spec, case.plan, signed(width), width)
+            sums = ProductSum(case.spec, case.plan, _addend_shape(case), case.spec.sum_bits + 1)
             m.submodules[f"drive_{index}"], m.submodules[f"sums_{index}"] = drive, sums
             m.d.comb += [
                 drive.step.eq(step),
@@ -79,9 +78,17 @@ def sum_layouts(case: Case) -> dict[str, data.Layout]:
     return {
         "step": step_layout(spec, case.plan),
         "weights": data.ArrayLayout(unsigned(spec.weight_bits), spec.lanes),
-        "addend": data.ArrayLayout(signed(spec.sum_bits + 1), tokens),
+        "addend": data.ArrayLayout(_addend_shape(case), tokens),
         "sum": data.ArrayLayout(unsigned(spec.sum_bits + 1), tokens),
     }
+
+
+def _addend_shape(case: Case) -> Shape:
+    """As a column has it: ``fixed`` shifts it down, unsigned with unsigned weights."""
+    width = case.spec.sum_bits + 1
+    if case.plan.feeder == "fixed":
+        return Shape(width - case.plan.bits_per_cycle, case.spec.weight_signed)
+    return signed(width)
 
 
 Signs = tuple[tuple[Sign, bool], ...]
@@ -140,9 +147,14 @@ def _fixed() -> list[_Row]:
 
 
 def _by_length() -> list[_Row]:
-    """Skip, ring and spill; ``skip`` in two's complement gives a column the steps of ``fixed``."""
+    """Skip, ring and spill."""
     rows: list[_Row] = []
     for products in PRODUCTS:
+        plain = MacroPlan(feeder="skip", bits_per_cycle=1, products=products)
+        rows += [
+            (plain, 2, 4, 2, "every addend", ALL_SIGNS),
+            (replace(plain, bits_per_cycle=2), 3, 4, 2, "chosen addends", FEW_SIGNS),
+        ]
         skip = MacroPlan(
             feeder="skip", bits_per_cycle=1, products=products, encoding="sign_magnitude"
         )

@@ -1,7 +1,7 @@
 """Counts through the inputs of every case in one Verilator build."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,11 +60,18 @@ class DifferenceError(AssertionError):
     """Words and gates differ; the message names the case and its first such input."""
 
 
-def prove(cases: Sequence[Case], jobs: int = 2, cache: Path = CACHE) -> Iterator[Proof]:
+def prove(
+    cases: Sequence[Case],
+    jobs: int = 2,
+    cache: Path = CACHE,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Proof]:
     """Prove ``cases``, ``jobs`` at a time, and yield each when it is done.
 
-    Raise ``DifferenceError`` at the first input for which the forms differ.
+    ``tell`` is told what comes next. Raise ``DifferenceError`` at the first input for which the
+    forms differ.
     """
+    tell(f"Verilog of {len(cases)} cases")
     verilog, counts = bench(cases)
     lines = [
         f"  case {k}: count(context, top, top.tick_{k}, top.left_out_{k}, {inputs}ul); break;"
@@ -72,7 +79,9 @@ def prove(cases: Sequence[Case], jobs: int = 2, cache: Path = CACHE) -> Iterator
     ]
     main = _MAIN.replace("CASES", "\n".join(lines))
     recipe = Recipe(verilog=verilog, main=main, flags=_FLAGS)
+    tell(f"Verilator, {len(cases)} cases")
     executable = build(recipe, cache) / EXECUTABLE
+    tell(f"{sum(counts):,} inputs of {len(cases)} cases")
 
     def run(index: int) -> Proof:
         command = [str(executable), str(index)]

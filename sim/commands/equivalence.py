@@ -1,0 +1,82 @@
+"""``python -m sim equivalence``."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hw.yosys import write_atomically
+from sim.equivalence.cases import Case, cases
+from sim.equivalence.exhaustion import DifferenceError, Proof, prove
+
+
+@click.command()
+@click.option("--jobs", default=2, show_default=True, help="Cases at a time.")
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
+)
+def equivalence(jobs: int, json_file: Path | None) -> None:
+    """Prove that words and gates, the two forms of the macro's arithmetic, are one function.
+
+    Every input of small columns with every feeder, product, encoding and sign is compared, and a
+    million inputs of each of a few whole ones.
+    """
+    every = cases()
+    try:
+        proofs = _prove(every, jobs)
+    except DifferenceError as error:
+        raise click.ClickException(str(error)) from error
+    proofs.sort(key=lambda proof: every.index(proof.case))
+    Console().print(_table(proofs))
+    if json_file is not None:
+        record = {
+            "inputs": sum(proof.compared for proof in proofs),
+            "cases": [_record(proof) for proof in proofs],
+        }
+        write_atomically(json_file, (json.dumps(record, indent=2) + "\n").encode())
+
+
+def _prove(every: list[Case], jobs: int) -> list[Proof]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=len(every))
+        proofs = []
+        for proof in prove(every, jobs, tell=lambda text: progress.update(task, description=text)):
+            proofs.append(proof)
+            progress.advance(task)
+        return proofs
+
+
+def _record(proof: Proof) -> dict[str, object]:
+    kept = asdict(proof) | {"name": proof.case.name, "method": proof.case.method}
+    del kept["case"]
+    return kept
+
+
+def _table(proofs: list[Proof]) -> Table:
+    table = Table(
+        title="Words and gates, equal for every input compared",
+        caption="left out: steps that no feeder can give",
+    )
+    table.add_column("case", overflow="fold")
+    table.add_column("tried")
+    for name in ("inputs", "left out", "seconds"):
+        table.add_column(name, justify="right")
+    for proof in proofs:
+        table.add_row(
+            proof.case.name.removesuffix("_" + proof.case.method.replace(" ", "_")),
+            proof.case.method,
+            f"{proof.compared:,}",
+            f"{proof.left_out:,}",
+            f"{proof.seconds:.2f}",
+        )
+    table.add_section()
+    inputs, left_out = (sum(getattr(p, name) for p in proofs) for name in ("compared", "left_out"))
+    seconds = sum(proof.seconds for proof in proofs)
+    table.add_row(f"{len(proofs)} cases", "", f"{inputs:,}", f"{left_out:,}", f"{seconds:.2f}")
+    return table
