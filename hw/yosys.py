@@ -37,12 +37,17 @@ def version() -> str:
 
 
 def run(
-    script: str, inputs: Mapping[str, str], outputs: Sequence[str] = (), cache: Path = CACHE
+    script: str,
+    inputs: Mapping[str, str],
+    outputs: Sequence[str] = (),
+    cache: Path = CACHE,
+    limit_seconds: float | None = None,
 ) -> Run:
     """Run ``script`` on the texts ``inputs`` by file name and return its ``outputs``.
 
     File names are plain, without a folder. Equal script, inputs and version are run once; a run is
-    stored whole or not at all, so an interrupted one leaves nothing behind.
+    stored whole or not at all, so an interrupted one leaves nothing behind. Raise ``TimeoutError``
+    after ``limit_seconds``.
     """
     for name in (*inputs, *outputs):
         if Path(name).name != name:
@@ -51,7 +56,7 @@ def run(
     path = cache / f"{hashlib.sha256(question.encode()).hexdigest()[:32]}.json.gz"
     if path.exists():
         return Run(**json.loads(gzip.decompress(path.read_bytes())))
-    result = _run(script, inputs, outputs)
+    result = _run(script, inputs, outputs, limit_seconds)
     write_atomically(path, gzip.compress(json.dumps(asdict(result)).encode(), mtime=0))
     return result
 
@@ -69,7 +74,9 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
-def _run(script: str, inputs: Mapping[str, str], outputs: Sequence[str]) -> Run:
+def _run(
+    script: str, inputs: Mapping[str, str], outputs: Sequence[str], limit_seconds: float | None
+) -> Run:
     # The packaged Yosys takes a path such as "lib/x" for "/lib/x" and has a /tmp of its own: plain
     # names in its working folder always resolve.
     with tempfile.TemporaryDirectory(prefix="yosys-") as name:
@@ -77,7 +84,12 @@ def _run(script: str, inputs: Mapping[str, str], outputs: Sequence[str]) -> Run:
         for file, text in {**inputs, "script.ys": script}.items():
             (folder / file).write_text(text)
         command = [sys.executable, "-c", _CALL, "-d", "-l", "log.txt", "-q", "-s", "script.ys"]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, text=True, timeout=limit_seconds
+            )
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"Yosys took more than {limit_seconds} s") from None
         log_file = folder / "log.txt"
         log = log_file.read_text() if log_file.exists() else ""
         if done.returncode:
