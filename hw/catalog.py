@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
-from math import gcd
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,8 @@ DEFAULT = "default"
 class Block:
     """A kind of component with its named specs and plans; the first of each is the default.
 
-    ``fit`` adapts a named plan to a spec before the user's own choices; ``require`` raises
-    ``ValueError`` where a plan cannot serve a spec. ``beats`` makes the reference vectors.
+    ``require`` raises ``ValueError`` where a plan cannot serve a spec. ``beats`` makes reference
+    vectors.
     """
 
     summary: str
@@ -36,12 +35,7 @@ class Block:
     create: Callable[[Any, Any], wiring.Component]
     beats: Callable[[Any, Any, np.random.Generator, int], dict[str, Beats]]
     require: Callable[[Any, Any], None] = lambda spec, plan: None
-    fit: Callable[[Any, Any], Any] = lambda spec, plan: plan
     macro: Callable[[Any], MacroSpec | None] = lambda spec: None
-
-
-def _fit_core(spec: Any, plan: CorePlan) -> CorePlan:
-    return replace(plan, requantizer_lanes=gcd(plan.requantizer_lanes, spec.columns))
 
 
 _MACRO_PLANS = {DEFAULT: MacroPlan(), **PLANS}
@@ -63,7 +57,6 @@ BLOCKS: Mapping[str, Block] = {
         create=Core,
         beats=core_beats,
         require=lambda spec, plan: plan.require(spec),
-        fit=_fit_core,
         macro=lambda spec: spec.macro,
     ),
     "requantizer": Block(
@@ -100,7 +93,7 @@ def names() -> dict[str, tuple[str, str, str]]:
         for spec_name, spec in block.specs.items():
             for plan_name, plan in block.plans.items():
                 try:
-                    block.require(spec, block.fit(spec, plan))
+                    block.require(spec, plan)
                 except ValueError:
                     continue
                 parts = [kind, *(one for one in (spec_name, plan_name) if one != DEFAULT)]
@@ -140,7 +133,7 @@ def select(name: str, choices: Mapping[str, Any] | None = None) -> Selection:
         if field not in allowed:
             raise ValueError(f"{field} is no field of {name!r}: it has {', '.join(allowed)}")
     spec = _replaced(spec, choices)
-    plan = _replaced(block.fit(spec, plan), choices)
+    plan = _replaced(plan, choices)
     block.require(spec, plan)
     return Selection(block=kind, spec=spec, plan=plan)
 

@@ -116,7 +116,7 @@ def core_beats(
                 codes = np.array([
                     requantized(numbers, *each, mantissa, exponent)
                     for each in zip(total, multipliers, biases, strict=True)
-                ]).reshape(-1, plan.requantizer_lanes)
+                ]).reshape(-1, plan.lanes(spec))
                 for place, group in enumerate(codes):
                     last_group = place == len(codes) - 1
                     streams["o"].append({"data": group, "row": row + token, "last": last_group})

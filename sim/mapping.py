@@ -123,7 +123,7 @@ def _map_rows(
                 })
                 streams.fields["scales"].append({"mantissa": mantissa, "exponent": exponent})
                 codes = expected[:, column : column + columns]
-                streams.expected.append(codes.reshape(-1, plan.requantizer_lanes))
+                streams.expected.append(codes.reshape(-1, plan.lanes(spec)))
 
 
 def _weights(plan: CorePlan, tile: NDArray[np.int64], used: int, index: int) -> Fields:

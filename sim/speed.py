@@ -31,7 +31,12 @@ class GatesPlatform(SimulationPlatform):
     arithmetic = "gates"
 
 
-FORMS = {"words": SimulationPlatform, "gates": GatesPlatform}
+FORMS: dict[str, tuple[type[SimulationPlatform], tuple[str, ...]]] = {
+    "words": (SimulationPlatform, ()),
+    # In one C++ function the compiler takes more than ten minutes.
+    "gates": (GatesPlatform, ("--output-split", "5000", "--output-split-cfuncs", "500")),
+}
+"""Platform of each form, and Verilator's arguments for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,10 +62,10 @@ def measure(
     spec = CoreSpec() if spec is None else spec
     found = []
     for name in plan_names:
-        plan = CorePlan(macro=PLANS[name], requantizer_lanes=min(8, spec.columns))
-        for form, platform in FORMS.items():
+        plan = CorePlan(macro=PLANS[name])
+        for form, (platform, flags) in FORMS.items():
             tell(f"{name}, {form}: building the core with Verilator")
-            simulator = build_core(spec, plan, platform=platform())
+            simulator = build_core(spec, plan, platform=platform(), flags=flags)
             tell(f"{name}, {form}: simulating")
             runs = [run_products(simulator, spec, plan, products) for _ in range(_BEST_OF)]
             best = min(runs, key=lambda run: run.seconds)

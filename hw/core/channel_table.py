@@ -26,7 +26,7 @@ class ChannelTable(wiring.Component):
 
     def __init__(self, spec: CoreSpec, plan: CorePlan) -> None:
         self.spec, self.plan = spec, plan
-        lanes, numbers = plan.requantizer_lanes, spec.requantize
+        lanes, numbers = plan.lanes(spec), spec.requantize
         super().__init__({
             "i": In(stream.Signature(channels_layout(spec))),
             "set": In(spec.macro.set_bits),
@@ -37,7 +37,7 @@ class ChannelTable(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        lanes, groups = self.plan.requantizer_lanes, self.plan.groups(self.spec)
+        lanes, groups = self.plan.lanes(self.spec), self.plan.groups(self.spec)
         numbers = self.spec.requantize
         entry = data.StructLayout({
             "multiplier": unsigned(numbers.multiplier_bits),

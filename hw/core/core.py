@@ -127,7 +127,7 @@ class Core(Shared):
 
     def _requantize(self, m: Module, groups: Any, table: ChannelTable, guard: SetGuard) -> None:
         """Join each group of columns with its channels' numbers and its row's scale."""
-        spec, lanes = self.spec, self.plan.requantizer_lanes
+        spec, lanes = self.spec, self.plan.lanes(self.spec)
         requantizer = Requantizer(spec.requantize, lanes=lanes, tag_bits=spec.row_bits + 1)
         m.submodules.requantizer = requantizer
         operand, result = requantizer.i, requantizer.o
@@ -167,6 +167,6 @@ def core_key(spec: CoreSpec, plan: CorePlan) -> str:
     """Short Verilog-safe name of a core."""
     return (
         f"core_{spec.macros}_{spec_key(spec.macro)}_{plan_key(plan.macro)}_r{spec.rows}"
-        f"_{requantize_key(spec.requantize)}_q{plan.requantizer_lanes}"
+        f"_{requantize_key(spec.requantize)}_q{plan.lanes(spec)}"
         f"_d{plan.input_depth}_{plan.results_ahead}_{plan.row_depth}"
     )

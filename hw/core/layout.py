@@ -68,7 +68,7 @@ def output_layout(spec: CoreSpec, plan: CorePlan) -> data.StructLayout:
     """``requantizer_lanes`` columns of one row, in order; ``last`` of the row."""
     output = signed(spec.requantize.output_bits)
     return data.StructLayout({
-        "data": data.ArrayLayout(output, plan.requantizer_lanes),
+        "data": data.ArrayLayout(output, plan.lanes(spec)),
         "row": unsigned(spec.row_bits),
         "last": unsigned(1),
     })

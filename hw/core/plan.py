@@ -1,6 +1,7 @@
 """Plan of a core: whatever changes only area or time. Every plan gives the same outputs."""
 
 from dataclasses import dataclass, field
+from math import gcd
 
 from golden.spec import CoreSpec, require_range
 from hw.macro.plan import MacroPlan
@@ -14,6 +15,8 @@ class CorePlan:
         Plan of every macro.
     requantizer_lanes
         Columns that are requantised in one cycle; a row takes ``columns / requantizer_lanes``.
+        ``None``: 16 for macros of one step, whose rows follow each other fastest, else 8, or as
+        many of them as divide the columns.
     input_depth
         Input vectors that the slowest macro may be behind the newest one.
     result_depth
@@ -24,7 +27,7 @@ class CorePlan:
     """
 
     macro: MacroPlan = field(default_factory=MacroPlan)
-    requantizer_lanes: int = 8
+    requantizer_lanes: int | None = None
     input_depth: int = 4
     result_depth: int | None = None
     row_depth: int = 2
@@ -33,10 +36,12 @@ class CorePlan:
         require_range("result_depth", self.results_ahead, 0, 64)
         require_range("row_depth", self.row_depth, 2, 4096)
         require_range("input_depth", self.input_depth, 2, 256)
-        require_range("requantizer_lanes", self.requantizer_lanes, 1, 256)
+        if self.requantizer_lanes is not None:
+            require_range("requantizer_lanes", self.requantizer_lanes, 1, 256)
         for name in ("input_depth", "requantizer_lanes"):
-            if getattr(self, name).bit_count() != 1:
-                raise ValueError(f"{name} must be a power of two, not {getattr(self, name)}")
+            value = getattr(self, name)
+            if value is not None and value.bit_count() != 1:
+                raise ValueError(f"{name} must be a power of two, not {value}")
 
     @property
     def results_ahead(self) -> int:
@@ -53,7 +58,7 @@ class CorePlan:
     def require(self, spec: CoreSpec) -> None:
         """Raise ``ValueError`` if this plan cannot serve ``spec``."""
         self.macro.require(spec.macro)
-        if spec.columns % self.requantizer_lanes:
+        if spec.columns % self.lanes(spec):
             raise ValueError(
                 f"requantizer_lanes must divide the {spec.columns} columns, "
                 f"not be {self.requantizer_lanes}"
@@ -65,6 +70,15 @@ class CorePlan:
                 f"not {tokens}"
             )
 
+    def lanes(self, spec: CoreSpec) -> int:
+        """``requantizer_lanes``, or what it stands for."""
+        if self.requantizer_lanes is not None:
+            return self.requantizer_lanes
+        one_step = (
+            self.macro.feeder == "fixed" and self.macro.bits_per_cycle >= spec.macro.input_bits
+        )
+        return gcd(16 if one_step else 8, spec.columns)
+
     def groups(self, spec: CoreSpec) -> int:
         """Beats of one output row."""
-        return spec.columns // self.requantizer_lanes
+        return spec.columns // self.lanes(spec)

@@ -16,7 +16,7 @@ def group_layout(spec: CoreSpec, plan: CorePlan) -> data.StructLayout:
     """Sums of ``requantizer_lanes`` columns; ``last`` of the row, ``release`` of the channels."""
     total = signed(spec.requantize.accumulator_bits)
     return data.StructLayout({
-        "sums": data.ArrayLayout(total, plan.requantizer_lanes),
+        "sums": data.ArrayLayout(total, plan.lanes(spec)),
         "group": index_shape(plan.groups(spec)),
         "row": unsigned(spec.row_bits),
         "set": unsigned(spec.macro.set_bits),
@@ -46,7 +46,7 @@ class RowQueue(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
-        depth, tokens, lanes = plan.row_depth, plan.macro.tokens, plan.requantizer_lanes
+        depth, tokens, lanes = plan.row_depth, plan.macro.tokens, plan.lanes(spec)
         groups = plan.groups(spec)
         total = signed(spec.requantize.accumulator_bits)
         newest, oldest = Signal(range(depth)), Signal(range(depth))

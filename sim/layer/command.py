@@ -106,8 +106,6 @@ def _run_all(
         def simulate(name: str) -> Run:
             task = progress.add_task(f"{name}: building the core with Verilator")
             plan = CorePlan(macro=PLANS[name])
-            if spec.columns < plan.requantizer_lanes:
-                plan = replace(plan, requantizer_lanes=spec.columns)
             simulator = build_core(spec, plan, waves)
             progress.update(task, description=f"{name}: simulating")
             options: dict[str, Any] = {"waves": WAVES} if waves else {}

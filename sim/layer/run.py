@@ -46,6 +46,7 @@ def build_core(
     plan: CorePlan,
     waves: bool = False,
     platform: VerilogPlatform | None = None,
+    flags: Sequence[str] = (),
 ) -> Simulator:
     """Build a core for long runs. Macros stay modules of their own: compiled once, not each."""
     core = Core(spec, plan)
@@ -53,7 +54,7 @@ def build_core(
     verilog = re.sub(
         r"^(module macro_[^;]*;)", r"\1 /*verilator no_inline_module*/", verilog, flags=re.M
     )
-    return build(core, "top", verilog=verilog, waves=waves)
+    return build(core, "top", verilog=verilog, flags=flags, waves=waves)
 
 
 def run_products(

@@ -108,7 +108,7 @@ def golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any
                 numbers[place].pop(0)
     groups = plan.groups(spec)
     output = {
-        "data": np.array(codes).reshape(-1, plan.requantizer_lanes),
+        "data": np.array(codes).reshape(-1, plan.lanes(spec)),
         "row": np.repeat(marks, groups),
         "last": np.tile(np.arange(groups) == groups - 1, len(marks)),
     }

@@ -170,7 +170,7 @@ def golden(spec, plan, stimulus):
                 numbers[place].pop(0)
     groups = plan.groups(spec)
     outputs = {
-        "data": np.array(codes).reshape(-1, plan.requantizer_lanes),
+        "data": np.array(codes).reshape(-1, plan.lanes(spec)),
         "row": np.repeat(marks, groups),
         "last": np.tile(np.arange(groups) == groups - 1, len(marks)),
     }
