@@ -23,6 +23,13 @@ from sim.layer.command import PLAN_NAMES, run_layer
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
 )
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    default=Path("build/layer.svg"),
+    show_default=True,
+    help="Where to draw the plans beside fixed.",
+)
 def layer(
     text: str,
     plans: tuple[str, ...],
@@ -30,6 +37,7 @@ def layer(
     no_area: bool,
     waves: bool,
     json_file: Path | None,
+    picture: Path,
 ) -> None:
     """Run the eight matrix products of encoder layer 1 on a core's RTL, for each plan.
 
@@ -46,4 +54,5 @@ def layer(
         with_area=not (no_area or small),
         waves=waves,
         json_file=json_file,
+        picture=picture,
     )

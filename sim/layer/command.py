@@ -18,7 +18,9 @@ from hw.macro.macro import Macro
 from hw.macro.plan import PLANS
 from hw.yosys import write_atomically
 from sim.layer.activations import layer_products, split_sentences
+from sim.layer.picture import draw
 from sim.layer.report import (
+    BASELINE,
     area_table,
     cycle_table,
     input_table,
@@ -42,6 +44,7 @@ def run_layer(
     with_area: bool = True,
     waves: bool = False,
     json_file: Path | None = None,
+    picture: Path | None = None,
 ) -> dict[str, Any]:
     """Run every plan, print the tables and return their figures.
 
@@ -85,6 +88,9 @@ def run_layer(
         console.print(f"{name}: bit-exact on {', '.join(runs)}")
     if waves:
         console.print(f"waveforms in {WAVES}: open them with GTKWave or Surfer")
+    if picture is not None and BASELINE in runs:
+        draw(found, picture)
+        console.print(f"a picture of it is in {picture}")
     if json_file is not None:
         write_atomically(json_file, json.dumps(found, indent=2).encode())
     return found

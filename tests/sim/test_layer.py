@@ -13,6 +13,7 @@ from hw.core.plan import CorePlan
 from sim import pace
 from sim.__main__ import main
 from sim.layer.activations import layer_products, split_sentences
+from sim.layer.picture import draw
 from sim.layer.report import macs
 from sim.layer.run import Mismatch, build_core, run_products
 from sim.mapping import map_products
@@ -142,3 +143,21 @@ def test_figures_are_written(tmp_path):
     assert "feed-forward out: bit-exact on pairs" in result.output
     figures = json.loads(file.read_text())
     assert figures["plans"]["pairs"]["total"] > 0
+
+
+def test_a_picture_needs_the_baseline(tmp_path):
+    with pytest.raises(ValueError, match="a picture compares with 'fixed': run that plan too"):
+        draw({"plans": {"pairs": {}}}, tmp_path / "picture.svg")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("areas", [{}, {"area_logic": 2.0}])
+def test_a_picture_has_every_plan_and_is_the_same_twice(tmp_path, areas):
+    ratios = {"core_ratio": 2.5, "macro_ratio": 3.25}
+    plans = dict.fromkeys(("fixed", "spill-2"), ratios | areas)
+    found = {"plans": plans, "sentences": ["A cat."], "tokens": 5}
+    for name in ("one.svg", "two.svg"):
+        draw(found, tmp_path / name)
+    one = (tmp_path / "one.svg").read_text()
+    assert "spill-2" in one and "3.25" in one and ("logic area" in one) == bool(areas)
+    assert one == (tmp_path / "two.svg").read_text()
