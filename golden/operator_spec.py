@@ -5,6 +5,7 @@ part of an exponential is a shift. The product that makes them carries ``log2(e)
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from golden.spec import RequantizeSpec, RowScaleSpec, ceil_log2, require_range
 from golden.table_spec import (
@@ -195,12 +196,56 @@ class AttentionSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LinearAttentionSpec:
+    """Attention without softmax: ``query`` quantises rows of phi(Q), ``operand`` phi(K) and V."""
+
+    heads: int
+    causal: bool = False
+    query: RowScaleSpec = field(default_factory=RowScaleSpec)
+    operand: RowScaleSpec = field(default_factory=lambda: RowScaleSpec(static_scale=1))
+    reciprocal: ReciprocalSpec = field(default_factory=ReciprocalSpec)
+    requantize: RequantizeSpec = field(default_factory=lambda: RequantizeSpec(accumulator_bits=48))
+
+    def __post_init__(self) -> None:
+        require_range("heads", self.heads, 1, 1024)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdditiveAttentionSpec:
+    """Scores ``energy . tanh(query + key)``: ``comparison`` quantises tanh, whose range is known.
+
+    ``attention`` tells how the keys are walked.
+    """
+
+    fraction_bits: int = 12
+    index_bits: int = 10
+    comparison: RowScaleSpec = field(default_factory=lambda: RowScaleSpec(static_scale=1 << 15))
+    attention: AttentionSpec = field(default_factory=lambda: AttentionSpec(heads=1))
+
+    def __post_init__(self) -> None:
+        require_range("fraction_bits", self.fraction_bits, 4, 15)
+        require_range("index_bits", self.index_bits, 1, 16)
+        require_range("attention.heads", self.attention.heads, 1, 1)
+
+    @property
+    def tanh(self) -> TableSpec:
+        """Table for the comparison."""
+        return TableSpec(
+            function="tanh",
+            input_fraction_bits=self.fraction_bits,
+            index_bits=self.index_bits,
+            output_unit=1 << 15,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecurrentSpec:
     """RNN, GRU and LSTM: formats of gates and states, all of 16 bits.
 
     Gates before their function have ``gate_fraction_bits``, the LSTM's cell state has
     ``cell_fraction_bits``; gates after it and the state h have 15 fraction bits, 1.0 saturating.
-    ``state`` quantises h for the product of every step. ``reset_after`` is the GRU's.
+    ``state`` quantises h for the product of every step. ``reset_after`` is the GRU's; with
+    ``cells`` the LSTM gives c of every step as well.
     """
 
     gate_fraction_bits: int = 12
@@ -208,6 +253,7 @@ class RecurrentSpec:
     index_bits: int = 10
     reset_after: bool = False
     reverse: bool = False
+    cells: bool = False
     state: RowScaleSpec = field(default_factory=RowScaleSpec)
     requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
 
@@ -238,3 +284,21 @@ class RecurrentSpec:
             index_bits=self.index_bits,
             output_unit=1 << 15,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionRecurrentSpec:
+    """A recurrent cell that attends to keys and values before every step.
+
+    ``attention`` is additive, or scaled dot with one head.
+    """
+
+    cell: Literal["rnn", "gru", "lstm"] = "gru"
+    recurrent: RecurrentSpec = field(default_factory=RecurrentSpec)
+    attention: AdditiveAttentionSpec | AttentionSpec = field(default_factory=AdditiveAttentionSpec)
+
+    def __post_init__(self) -> None:
+        if self.cell not in {"rnn", "gru", "lstm"}:
+            raise ValueError(f"cell must be 'rnn', 'gru' or 'lstm', not {self.cell!r}")
+        if self.recurrent.reverse:
+            raise ValueError("recurrent.reverse must be False: a decoder runs forwards")

@@ -1,5 +1,6 @@
 """Writes a graph operator by operator, so that a network's file reads like its equations."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from golden.graph import Graph, Operator, Tensor
@@ -37,18 +38,19 @@ class GraphBuilder:
         *inputs: str,
         shape: tuple[int | str, ...],
         spec: Any = None,
-        further_outputs: tuple[str, ...] = (),
+        further_outputs: Mapping[str, Mapping[str, Any]] | None = None,
         **numbers: Any,
     ) -> str:
         """Append an operator whose first output has its name, and return that name.
 
-        ``numbers`` are the ``bits``, ``scale`` and ``signed`` of that output.
+        ``numbers`` are the ``bits``, ``scale`` and ``signed`` of that output; ``further_outputs``
+        has the shape and numbers of others by their names.
         """
         self._tensor(name, shape, **numbers)
-        for output in further_outputs:
-            self._tensor(output, shape[:-1])
+        for output, description in (further_outputs or {}).items():
+            self._tensor(output, **description)
         operator = Operator(
-            name=name, kind=kind, spec=spec, inputs=inputs, outputs=(name, *further_outputs)
+            name=name, kind=kind, spec=spec, inputs=inputs, outputs=(name, *(further_outputs or ()))
         )
         self.operators.append(operator)
         return name

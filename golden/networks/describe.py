@@ -47,15 +47,34 @@ def _size(graph: Graph, operator: Operator, lengths: Mapping[str, int]) -> Opera
 def _macs(
     graph: Graph, operator: Operator, shape: tuple[int, ...], lengths: Mapping[str, int]
 ) -> int:
+    def size(position: int) -> tuple[int, ...]:
+        return _shape(graph, operator.inputs[position], lengths)
+
     if operator.kind == "linear":
-        return prod(shape) * _shape(graph, operator.inputs[0], lengths)[-1]
+        return prod(shape) * size(0)[-1]
     if operator.kind in {"rnn", "gru", "lstm"}:
         # The recurrent product of every step; that of the inputs is a linear.
         return shape[0] * int(np.asarray(graph.constants[operator.inputs[1]]).size)
     if operator.kind == "attention":
         # Scores and context: every query meets every key in every column.
-        return 2 * prod(shape) * _shape(graph, operator.inputs[1], lengths)[0]
+        return prod(shape) * size(1)[0] + prod(size(0)) * size(1)[0]
+    if operator.kind == "additive_attention":
+        return shape[0] * size(1)[0] * (size(1)[-1] + shape[-1])
+    if operator.kind == "linear_attention":
+        # phi(K)^T V of every head, then phi(Q) with it and with the sum of phi(K).
+        depth = shape[-1] // _heads(operator)
+        return (size(1)[0] + shape[0]) * shape[-1] * depth + prod(shape)
+    if operator.kind == "attention_recurrent":
+        constants = [graph.constants[name] for name in operator.inputs if name in graph.constants]
+        products = sum(np.asarray(x).size for x in constants if np.ndim(x) == 2)
+        # Of every step: its three products, then scores and context over all keys.
+        return shape[0] * (products + size(1)[0] * (size(1)[-1] + size(2)[-1]))
     return 0
+
+
+def _heads(operator: Operator) -> int:
+    spec = operator.spec
+    return spec["heads"] if isinstance(spec, dict) else spec.heads
 
 
 def _shape(graph: Graph, name: str, lengths: Mapping[str, int]) -> tuple[int, ...]:

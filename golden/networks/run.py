@@ -3,15 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from golden.graph import Graph, Operator
+from golden.integer import saturate
 from golden.ops.activation import activation
+from golden.ops.additive_attention import additive_attention
 from golden.ops.affine import affine
 from golden.ops.attention import attention
+from golden.ops.attention_recurrent import attention_recurrent
 from golden.ops.concat import concat, prepend
 from golden.ops.embedding import embedding, position
 from golden.ops.l2_normalize import l2_normalize
 from golden.ops.layer_norm import layer_norm
 from golden.ops.linear import linear
+from golden.ops.linear_attention import linear_attention
 from golden.ops.mean_pool import mean_pool
 from golden.ops.multiply import multiply
 from golden.ops.quantize import quantize
@@ -23,7 +29,9 @@ from golden.ops.top_k import top_k
 from golden.ops.windows import windows
 from golden.real import activation as real_activation
 from golden.real import recurrent as real_recurrent
+from golden.real.additive_attention import additive_attention as real_additive_attention
 from golden.real.attention import attention as real_attention
+from golden.real.attention_recurrent import attention_recurrent as real_attention_recurrent
 from golden.real.batch_norm import batch_norm as real_batch_norm
 from golden.real.concat import concat as real_concat
 from golden.real.concat import prepend as real_prepend
@@ -32,6 +40,7 @@ from golden.real.embedding import position as real_position
 from golden.real.l2_normalize import l2_normalize as real_l2_normalize
 from golden.real.layer_norm import layer_norm as real_layer_norm
 from golden.real.linear import linear as real_linear
+from golden.real.linear_attention import linear_attention as real_linear_attention
 from golden.real.mean_pool import mean_pool as real_mean_pool
 from golden.real.multiply import multiply as real_multiply
 from golden.real.residual_add import residual_add as real_residual_add
@@ -43,14 +52,17 @@ from golden.real.windows import windows as real_windows
 
 INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
     "activation": activation,
+    "additive_attention": additive_attention,
     "affine": affine,
     "attention": attention,
+    "attention_recurrent": attention_recurrent,
     "concat": concat,
     "embedding": embedding,
     "gru": gru,
     "l2_normalize": l2_normalize,
     "layer_norm": layer_norm,
     "linear": linear,
+    "linear_attention": linear_attention,
     "lstm": lstm,
     "mean_pool": mean_pool,
     "multiply": multiply,
@@ -67,7 +79,9 @@ INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 REAL_OPERATORS: dict[str, Callable[..., Any]] = {
+    "additive_attention": real_additive_attention,
     "attention": real_attention,
+    "attention_recurrent": real_attention_recurrent,
     "batch_norm": real_batch_norm,
     "concat": real_concat,
     "elu_plus_one": real_activation.elu_plus_one,
@@ -78,6 +92,7 @@ REAL_OPERATORS: dict[str, Callable[..., Any]] = {
     "l2_normalize": real_l2_normalize,
     "layer_norm": real_layer_norm,
     "linear": real_linear,
+    "linear_attention": real_linear_attention,
     "lstm": real_recurrent.lstm,
     "mean_pool": real_mean_pool,
     "multiply": real_multiply,
@@ -104,6 +119,18 @@ def run_integer(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
 def run_real(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Every tensor of a real graph, constants included."""
     return _run(graph, inputs, call_real)
+
+
+def quantize_inputs(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs of an integer graph: real values rounded to its scales, ids and masks as they are."""
+    return {
+        name: saturate(
+            np.floor(x / graph.tensors[name].scale + 0.5), graph.tensors[name].bits
+        ).astype(np.int64)
+        if np.asarray(x).dtype.kind == "f"
+        else x
+        for name, x in inputs.items()
+    }
 
 
 def call_integer(operator: Operator, values: dict[str, Any]) -> None:

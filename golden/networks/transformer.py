@@ -21,6 +21,7 @@ import numpy as np
 
 from golden.graph import Graph
 from golden.networks.builder import GraphBuilder
+from golden.networks.layers import Layers
 from golden.spec import require_range
 
 
@@ -87,7 +88,7 @@ def encoder_decoder(name: str, shape: EncoderShape, weights: Mapping[str, np.nda
     )
 
 
-class Stack:
+class Stack(Layers):
     """The parts of an encoder or decoder, each appended to ``graph``; ``rows`` names its length."""
 
     def __init__(
@@ -95,16 +96,15 @@ class Stack:
         graph: GraphBuilder,
         shape: EncoderShape,
         weights: Mapping[str, np.ndarray],
-        rows: str,
+        rows: str | int,
     ) -> None:
-        self._graph = graph
+        super().__init__(graph, weights)
         self._shape = shape
-        self._weights = weights
         self._size = (rows, shape.width)
 
     def embedding(self, prefix: str, ids: str) -> str:
         """``word[ids] + position``, normalised in a post-norm network."""
-        tables = [self._constant(f"{prefix}{name}.table") for name in ("word", "position")]
+        tables = [self.constant(f"{prefix}{name}.table") for name in ("word", "position")]
         word = self._apply("embedding", f"{prefix}word", ids, tables[0])
         place = self._apply("position", f"{prefix}position", word, tables[1])
         total = self._apply("residual_add", f"{prefix}embedding.sum", word, place)
@@ -132,7 +132,7 @@ class Stack:
         x = self._norm_before(f"{name}.feed_forward", hidden)
         inner = self.linear(f"{name}.feed_forward_in", x)
         size = (self._size[0], self._shape.feed_forward)
-        active = self._graph.apply(self._shape.activation, f"{name}.activation", inner, shape=size)
+        active = self.graph.apply(self._shape.activation, f"{name}.activation", inner, shape=size)
         output = self.linear(f"{name}.feed_forward_out", active)
         total = self._apply("residual_add", f"{name}.feed_forward.sum", hidden, output)
         return self._norm_after(f"{name}.feed_forward", total)
@@ -141,12 +141,6 @@ class Stack:
         """What follows the last layer: a layer norm in a pre-norm network."""
         return self._norm_before(f"{prefix}final", hidden)
 
-    def linear(self, name: str, x: str) -> str:
-        """``x W + b``."""
-        weight, bias = self._constant(f"{name}.weight"), self._constant(f"{name}.bias")
-        shape = (self._graph.tensors[x].shape[0], self._weights[weight].shape[1])
-        return self._graph.apply("linear", name, x, weight, bias, shape=shape)
-
     def _norm_before(self, name: str, x: str) -> str:
         return self._norm(name, x) if self._shape.norm == "pre" else x
 
@@ -154,16 +148,9 @@ class Stack:
         return self._norm(name, x) if self._shape.norm == "post" else x
 
     def _norm(self, name: str, x: str) -> str:
-        gain, bias = self._constant(f"{name}.norm.gain"), self._constant(f"{name}.norm.bias")
-        spec = {"epsilon": self._shape.epsilon}
-        return self._apply("layer_norm", f"{name}.norm", x, gain, bias, spec=spec)
+        return self.layer_norm(name, x, self._shape.epsilon)
 
     def _apply(
         self, kind: str, name: str, *inputs: str, spec: Mapping[str, object] | None = None
     ) -> str:
-        return self._graph.apply(kind, name, *inputs, shape=self._size, spec=spec)
-
-    def _constant(self, name: str) -> str:
-        if name not in self._weights:
-            raise ValueError(f"weight {name!r} is missing")
-        return self._graph.constant(name, self._weights[name])
+        return self.graph.apply(kind, name, *inputs, shape=self._size, spec=spec)

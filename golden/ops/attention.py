@@ -4,9 +4,7 @@ Letters: N queries, T keys, H heads, d head width, B a block of keys.
 
 1. Q becomes codes per token and head, K and V codes per head (static scales).
 2. Scores: x = requantise(Q K^T), INT16, base-2 logarithms.
-3. For each block of keys, in order:
-   m' = max(m, max(x_B)), f = 2**-(m' - m), P'_B = round(unit * 2**-(m' - x_B)),
-   sum = round(sum * f) + sum(P'_B), context = round(context * f) + P'_B V_B.
+3. Probabilities and context, one block of keys after the other: ``golden.ops.key_blocks``.
 4. Context: requantise(context) with the row scale 1 / sum; a query without keys gives zeros.
 
 Error against real attention of the same codes: 1 output integer plus, of the largest value,
@@ -19,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from golden.integer import Integers, RowScale, integer_range, matmul, requantize, round_shift
+from golden.integer import Integers, RowScale, matmul, requantize
 from golden.operator_spec import AttentionSpec
-from golden.ops.exponential import exponential
+from golden.ops.key_blocks import walk_keys
 from golden.ops.quantize import move_exponent, quantize
 from golden.ops.reciprocal import reciprocal
 from golden.spec import RowScaleSpec
@@ -70,37 +68,20 @@ def attention_steps(
         Powers of two on the row scales of the scores' and of the context's product.
     mask : (N, T) or (T,), true where the query may see the key
     """
-    allowed = _allowed(spec, len(query), len(key), mask)
+    allowed = allowed_keys(len(query), len(key), mask, causal=spec.causal)
     q, q_scale = quantize(spec.query, split_heads(query, spec.heads), exponent_offsets[0])
-    k = _codes_per_head(spec.operand, split_heads(key, spec.heads), key_scale)
-    v = _codes_per_head(spec.operand, split_heads(value, spec.heads), value_scale)
+    k = codes_per_head(spec.operand, split_heads(key, spec.heads), key_scale)
+    v = codes_per_head(spec.operand, split_heads(value, spec.heads), value_scale)
 
     per_head = (slice(None), None, None)  # (H, 1, 1)
     product = matmul(q, k.swapaxes(-1, -2))  # (H, N, d) x (H, d, T) -> (H, N, T)
     x = requantize(spec.requantize, product, score_multiplier[per_head], 0, q_scale)
 
-    lowest, _ = integer_range(spec.requantize.output_bits)
-    heads, queries, keys = x.shape
-    largest = np.full((heads, queries, 1), lowest)
-    total = np.zeros((heads, queries, 1), np.int64)
-    context = np.zeros((heads, queries, v.shape[-1]), np.int64)
-    blocks = []
-    for start in range(0, keys, spec.key_block):
-        block = slice(start, start + spec.key_block)
-        seen = allowed[:, block]
-        candidates = np.where(seen, x[..., block], lowest)
-        new_largest = np.maximum(largest, candidates.max(axis=-1, keepdims=True))
-        factor = exponential(spec.rescale, new_largest - largest)
-        p = np.where(seen, exponential(spec.exponential, new_largest - candidates), 0)
-        total = _rescale(spec, total, factor) + p.sum(axis=-1, keepdims=True)
-        context = _rescale(spec, context, factor) + matmul(p, v[:, block])
-        largest = new_largest
-        blocks.append(p)
-
-    scale = reciprocal(spec.reciprocal, total[..., 0])
+    walk = walk_keys(spec, x, allowed, v)
+    scale = reciprocal(spec.reciprocal, walk.total)
     scale = move_exponent(scale, exponent_offsets[1])
-    o = requantize(spec.requantize, context, context_multiplier[per_head], 0, scale)  # (H, N, d)
-    return AttentionSteps(q, q_scale, k, v, x, blocks, scale, o, merge_heads(o))
+    o = requantize(spec.requantize, walk.context, context_multiplier[per_head], 0, scale)
+    return AttentionSteps(q, q_scale, k, v, x, walk.probabilities, scale, o, merge_heads(o))
 
 
 def split_heads(x: np.ndarray, heads: int) -> np.ndarray:
@@ -113,21 +94,18 @@ def merge_heads(x: np.ndarray) -> np.ndarray:
     return x.swapaxes(0, 1).reshape(x.shape[1], -1)
 
 
-def _allowed(spec: AttentionSpec, queries: int, keys: int, mask: ArrayLike | None) -> np.ndarray:
+def allowed_keys(
+    queries: int, keys: int, mask: ArrayLike | None, *, causal: bool = False
+) -> np.ndarray:
     """(N, T): which query sees which key; the last query of a causal row sees the last key."""
     allowed = np.broadcast_to(True if mask is None else np.asarray(mask), (queries, keys))
-    return np.tril(allowed, keys - queries) if spec.causal else allowed
+    return np.tril(allowed, keys - queries) if causal else allowed
 
 
-def _codes_per_head(spec: RowScaleSpec, x: np.ndarray, scale: np.ndarray) -> Integers:
+def codes_per_head(spec: RowScaleSpec, x: np.ndarray, scale: np.ndarray) -> Integers:
     """``round(x * code_limit / scale)`` with one static scale per head, ``(H, T, d)``."""
     codes = []
     for head, largest in zip(x, scale, strict=True):
         static = replace(spec, static_scale=int(largest))
         codes.append(quantize(static, head, 0)[0])
     return np.stack(codes)
-
-
-def _rescale(spec: AttentionSpec, x: Integers, factor: Integers) -> Integers:
-    """``round(x * factor / unit)``: what was summed below an older, smaller maximum."""
-    return round_shift(x * factor, spec.rescale.unit.bit_length() - 1)

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from golden.graph import Graph, Operator
-from golden.networks.run import call_integer, run_real
+from golden.networks.run import call_integer, quantize_inputs, run_real
 from golden.quantization.calibration import bias_codes
 from golden.spec import RequantizeSpec
 
 # Kind of operator -> which of its inputs is the bias.
-BIAS_INPUT = {"linear": 4, "layer_norm": 2}
+BIAS_INPUT = {"linear": 4, "layer_norm": 2, "affine": 3}
 
 
 def correct_biases(real: Graph, integer: Graph, samples: Iterable[Mapping[str, Any]]) -> Graph:
@@ -26,7 +26,7 @@ def correct_biases(real: Graph, integer: Graph, samples: Iterable[Mapping[str, A
     samples = list(samples)
     corrected = [o for o in integer.operators if o.kind in BIAS_INPUT]
     targets = [_targets(real, sample, corrected) for sample in samples]
-    states = [{**integer.constants, **sample} for sample in samples]
+    states = [{**integer.constants, **quantize_inputs(integer, sample)} for sample in samples]
     constants = dict(integer.constants)
     last_reader = {name: o.name for o in integer.operators for name in o.inputs}
     for operator in integer.operators:
@@ -36,7 +36,7 @@ def correct_biases(real: Graph, integer: Graph, samples: Iterable[Mapping[str, A
             name, scale = operator.name, integer.tensors[operator.name].scale
             bias = operator.inputs[BIAS_INPUT[operator.kind]]
             errors = [
-                target[name] / scale - state[name]
+                (target[name] / scale - state[name]).reshape(-1, target[name].shape[-1])
                 for target, state in zip(targets, states, strict=True)
             ]
             shift = np.concatenate(errors).mean(axis=0)  # (M,), in output integers

@@ -1,8 +1,11 @@
 """The integer graph while it is written: the real one, its ranges and scales, shared helpers."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from golden.graph import Graph, Operator
 from golden.networks.builder import GraphBuilder
@@ -10,21 +13,26 @@ from golden.networks.run import run_real
 from golden.quantization.calibration import (
     CODE_EXPONENTS,
     fit_multipliers,
-    function_scales,
-    observe,
-    shared_scales,
     weight_codes,
 )
+from golden.quantization.ranges import Calibration, Ranges
+from golden.quantization.scales import tensor_scales
 from golden.spec import RequantizeSpec, RowScaleSpec
 from golden.table_spec import FUNCTIONS
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizeSettings:
-    """What the caller may choose: widths of the softmax, the keys' block, and headroom."""
+    """What the caller may choose: calibration and headroom, widths of the softmax, keys' block.
+
+    ``calibration`` decides the ranges of tensors between operators, ``operand_calibration`` those
+    of the INT8 codes of keys and values, whose scales are static.
+    """
 
     probability_bits: int = 8
     key_block: int = 128
+    calibration: Calibration = "absmax"
+    operand_calibration: Calibration = "absmax"
     margin: float = 1.25
     weight_bits: int = 8
     requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
@@ -34,7 +42,7 @@ class QuantizeSettings:
 class IntegerBuilder:
     """Appends integer operators to ``graph``, with the names of the real ones.
 
-    ``scale`` holds the scale of every tensor, ``largest`` its largest magnitudes per channel.
+    ``scale`` holds the scale of every tensor, ``ranges`` its magnitudes.
     """
 
     def __init__(
@@ -43,27 +51,55 @@ class IntegerBuilder:
         self.real = real
         self.settings = settings
         self.graph = GraphBuilder(real.name)
-        self.largest = observe(real, samples, run_real)
+        self.ranges = Ranges(real, samples, run_real, settings.calibration)
+        self.operand_ranges = (
+            self.ranges
+            if settings.operand_calibration == settings.calibration
+            else Ranges(real, samples, run_real, settings.operand_calibration)
+        )
         bits = settings.requantize.output_bits
-        self.scale = shared_scales(real, self.largest, "residual_add", settings.margin, bits)
-        function_scales(real, self.scale, bits)
+        self.scale = tensor_scales(real, self.ranges, settings.margin, bits)
         for name in real.inputs:
-            self.graph.input(name, real.tensors[name].shape)
+            numbers = {"bits": bits, "scale": self.scale[name]} if name in self.scale else {}
+            self.graph.input(name, real.tensors[name].shape, **numbers)
 
     def apply(self, operator: Operator, spec: Any, *inputs: str, **numbers: Any) -> None:
-        """The operator's integer form, of the same name, with an INT16 output or as told."""
-        result = {
-            "bits": self.settings.requantize.output_bits,
-            "scale": self.scale[operator.name],
-        }
+        """The operator's integer form, of the same name, with INT16 outputs or as told."""
+        bits = self.settings.requantize.output_bits
+        kind = "activation" if operator.kind in FUNCTIONS else operator.kind
         self.graph.apply(
-            "activation" if operator.kind in FUNCTIONS else operator.kind,
+            {"batch_norm": "affine"}.get(kind, kind),
             operator.name,
             *inputs,
             shape=self.real.tensors[operator.name].shape,
             spec=spec,
-            **{**result, **numbers},
+            further_outputs={
+                name: {
+                    "shape": self.real.tensors[name].shape,
+                    "bits": bits,
+                    "scale": self.scale.get(name, 1.0),
+                }
+                for name in operator.outputs[1:]
+            },
+            **{"bits": bits, "scale": self.scale[operator.name], **numbers},
         )
+
+    def multipliers(
+        self,
+        operator: Operator,
+        factors: Sequence[np.ndarray | float],
+        exponents: tuple[int, int],
+        names: Sequence[str] = ("multiplier",),
+    ) -> tuple[int, list[str]]:
+        """Constants of the operator's multipliers, named after it, and their exponent offset."""
+        arrays = [np.asarray(factor) for factor in factors]
+        offset, fitted = fit_multipliers(self.settings.requantize, arrays, exponents)
+        pairs = zip(names, fitted, strict=True)
+        return offset, [self.constant(operator, name, value) for name, value in pairs]
+
+    def constant(self, operator: Operator, name: str, value: Any) -> str:
+        """A constant named after the operator."""
+        return self.graph.constant(f"{operator.name}.{name}", value)
 
     def codes(self, source: str) -> None:
         """Codes of a tensor, once, and weight codes and multipliers of every linear that reads it.
@@ -72,7 +108,7 @@ class IntegerBuilder:
         """
         if f"{source}.codes" in self.graph.tensors:
             return
-        rows, constant = self.settings.rows, self.graph.constant
+        rows, constant = self._rows(source), self.graph.constant
         readers = [o for o in self.real.operators if o.kind == "linear" and o.inputs[0] == source]
         factors = []
         for reader in readers:
@@ -90,7 +126,17 @@ class IntegerBuilder:
             constant(f"{source}.codes.exponent_offset", offset),
             shape=self.real.tensors[source].shape,
             spec=rows,
-            further_outputs=(f"{source}.row_scale",),
+            further_outputs={
+                f"{source}.row_scale": {"shape": self.real.tensors[source].shape[:-1]}
+            },
             bits=rows.output_bits,
             scale=self.scale[source] / rows.code_limit,
         )
+
+    def _rows(self, source: str) -> RowScaleSpec:
+        """Per token; but static for rows that keep what an earlier one had, so their codes do."""
+        rows = self.settings.rows
+        if not any(o.kind == "delta" and o.name == source for o in self.real.operators):
+            return rows
+        largest = float(self.operand_ranges.largest(source, rows.output_bits)[0])
+        return replace(rows, static_scale=max(1, math.ceil(largest / self.scale[source])))

@@ -7,27 +7,27 @@ import numpy as np
 
 from golden.graph import Operator
 from golden.operator_spec import (
-    AttentionSpec,
+    ConcatSpec,
     LayerNormSpec,
     NormalizeSpec,
     PoolSpec,
-    RecurrentSpec,
+    ReshapeSpec,
     ResidualAddSpec,
+    SliceSpec,
     SoftmaxSpec,
+    TopKSpec,
+    WindowSpec,
 )
+from golden.quantization.attention_forms import ATTENTION_FORMS
 from golden.quantization.builder import IntegerBuilder
 from golden.quantization.calibration import (
-    CODE_EXPONENTS,
-    GATE_FRACTION_BITS,
     RECIPROCAL_EXPONENTS,
     ROOT_EXPONENTS,
+    UNIT_EXPONENTS,
     bias_codes,
     fit_multipliers,
-    weight_codes,
 )
 from golden.table_spec import FUNCTIONS, ExponentialSpec, TableSpec
-
-LOG2_E = math.log2(math.e)
 
 
 def embedding(build: IntegerBuilder, operator: Operator) -> None:
@@ -45,12 +45,12 @@ def residual_add(build: IntegerBuilder, operator: Operator) -> None:
 
 
 def activation(build: IntegerBuilder, operator: Operator) -> None:
-    """Input and output share a power of two as scale already."""
-    fraction_bits = -int(math.log2(build.scale[operator.name]))
+    """Scales are powers of two already, shared but for sigmoid and tanh."""
+    fraction_bits = -int(math.log2(build.scale[operator.inputs[0]]))
     spec = TableSpec(
         function=operator.kind,  # type: ignore[arg-type]
         input_fraction_bits=fraction_bits,
-        output_unit=1 << fraction_bits,
+        output_unit=round(1 / build.scale[operator.name]),
     )
     build.apply(operator, spec, operator.inputs[0])
 
@@ -69,47 +69,6 @@ def linear(build: IntegerBuilder, operator: Operator) -> None:
         f"{operator.name}.multiplier",
         build.graph.constant(bias, bias_codes(spec, build.real.constants[bias], scale)),
     )
-
-
-def attention(build: IntegerBuilder, operator: Operator) -> None:
-    """Static scales per head for K and V; multipliers with log2(e) / sqrt(d) in them."""
-    settings = build.settings
-    arguments = operator.spec
-    exponential = ExponentialSpec(unit=(1 << settings.probability_bits) - 1)
-    spec = AttentionSpec(
-        heads=arguments["heads"],
-        causal=arguments.get("causal", False),
-        key_block=settings.key_block,
-        query=settings.rows,
-        exponential=exponential,
-        requantize=settings.requantize,
-    )
-    query, key, value = (build.scale[name] for name in operator.inputs[:3])
-    key_range, value_range = (_head_range(build, name, spec.heads) for name in operator.inputs[1:3])
-    limit, operand_limit = spec.query.code_limit, spec.operand.code_limit
-    depth = len(build.largest[operator.inputs[0]]) // spec.heads
-    score_factor = query * key * key_range / (limit * operand_limit)
-    score_factor *= LOG2_E / math.sqrt(depth) * (1 << exponential.fraction_bits)
-    context_factor = value * value_range / (operand_limit * build.scale[operator.name])
-    score_offset, (score,) = fit_multipliers(settings.requantize, [score_factor], CODE_EXPONENTS)
-    context_offset, (context,) = fit_multipliers(
-        settings.requantize, [context_factor], RECIPROCAL_EXPONENTS
-    )
-    constants = {
-        "key_scale": key_range,
-        "value_scale": value_range,
-        "score_multiplier": score,
-        "context_multiplier": context,
-        "exponent_offsets": np.array([score_offset, context_offset]),
-    }
-    names = [build.graph.constant(f"{operator.name}.{name}", x) for name, x in constants.items()]
-    build.apply(operator, spec, *operator.inputs[:3], *names, *operator.inputs[3:])
-
-
-def _head_range(build: IntegerBuilder, name: str, heads: int) -> np.ndarray:
-    """Largest magnitude of each head, in the tensor's integers, ``(H,)``."""
-    largest = build.largest[name].reshape(heads, -1).max(axis=1) / build.scale[name]
-    return np.maximum(np.ceil(largest), 1).astype(np.int64)
 
 
 def softmax(build: IntegerBuilder, operator: Operator) -> None:
@@ -158,36 +117,54 @@ def mean_pool(build: IntegerBuilder, operator: Operator) -> None:
 def l2_normalize(build: IntegerBuilder, operator: Operator) -> None:
     """Unit vectors with 2**(1 - bits) as scale."""
     spec = NormalizeSpec(requantize=build.settings.requantize)
-    bits = spec.requantize.output_bits
-    build.scale[operator.name] = 2.0 ** (1 - bits)
-    factor = np.array(2.0 ** (bits - 1))
+    factor = np.array(1 / build.scale[operator.name])
     _scaled_rows(build, operator, spec, factor, ROOT_EXPONENTS)
 
 
-def recurrent(build: IntegerBuilder, operator: Operator) -> None:
-    """Weight codes of the recurrent product; the input's product is a linear before it."""
-    _, weight, *bias = operator.inputs
-    spec = RecurrentSpec(
-        gate_fraction_bits=GATE_FRACTION_BITS,
-        requantize=build.settings.requantize,
-        **(operator.spec or {}),
+def move(build: IntegerBuilder, operator: Operator) -> None:
+    """The same integers elsewhere: one scale already; learned rows are rounded to it."""
+    spec = (
+        MOVE_SPECS[operator.kind](**(operator.spec or {})) if operator.kind in MOVE_SPECS else None
     )
-    codes, scale = weight_codes(build.real.constants[weight], build.settings.weight_bits)
-    gate_scale = build.scale[operator.inputs[0]]
-    factor = build.scale[operator.name] * scale / (spec.state.code_limit * gate_scale)
-    offset, (multiplier,) = fit_multipliers(spec.requantize, [factor], CODE_EXPONENTS)
-    constant = build.graph.constant
+    inputs = [
+        build.graph.constant(name, _rounded(build.real.constants[name], build.scale[operator.name]))
+        if name in build.real.constants
+        else name
+        for name in operator.inputs
+    ]
+    build.apply(operator, spec, *inputs)
+
+
+def _rounded(table: np.ndarray, scale: float) -> np.ndarray:
+    """INT16 codes; a mask stays one."""
+    return table if table.dtype.kind == "b" else np.floor(table / scale + 0.5).astype(np.int16)
+
+
+def multiply(build: IntegerBuilder, operator: Operator) -> None:
+    """One multiplier: the scales of both factors over the product's."""
+    x, y = (build.scale[name] for name in operator.inputs)
+    factor = x * y / build.scale[operator.name]
+    offset, constants = build.multipliers(operator, [factor], UNIT_EXPONENTS)
+    offset_name = build.constant(operator, "exponent_offset", offset)
+    build.apply(operator, build.settings.requantize, *operator.inputs, *constants, offset_name)
+
+
+def batch_norm(build: IntegerBuilder, operator: Operator) -> None:
+    """A multiplier and a bias per channel: learned mean and variance are constants."""
+    source, *names = operator.inputs
+    gain, bias, mean, variance = (build.real.constants[name] for name in names)
+    slope = gain / np.sqrt(variance + operator.spec["epsilon"])
+    scale = build.scale[operator.name]
+    factor = slope * (build.scale[source] / scale)
+    offset, constants = build.multipliers(operator, [factor], UNIT_EXPONENTS)
+    codes = bias_codes(build.settings.requantize, bias - mean * slope, scale)
     build.apply(
         operator,
-        spec,
-        operator.inputs[0],
-        constant(weight, codes),
-        constant(f"{operator.name}.multiplier", multiplier),
-        constant(f"{operator.name}.exponent_offset", offset),
-        *(
-            constant(name, bias_codes(spec.requantize, build.real.constants[name], gate_scale))
-            for name in bias
-        ),
+        build.settings.requantize,
+        source,
+        *constants,
+        build.constant(operator, "exponent_offset", offset),
+        build.graph.constant(names[1], codes),
     )
 
 
@@ -209,16 +186,26 @@ def _scaled_rows(
     )
 
 
+MOVE_SPECS: dict[str, Callable[..., object]] = {
+    "concat": ConcatSpec,
+    "reshape": ReshapeSpec,
+    "slice": SliceSpec,
+    "top_k": TopKSpec,
+    "windows": WindowSpec,
+}
+
 FORMS: dict[str, Callable[[IntegerBuilder, Operator], None]] = {
-    "attention": attention,
+    **ATTENTION_FORMS,
+    "batch_norm": batch_norm,
     "embedding": embedding,
     "l2_normalize": l2_normalize,
     "layer_norm": layer_norm,
     "linear": linear,
     "mean_pool": mean_pool,
+    "multiply": multiply,
     "position": embedding,
     "residual_add": residual_add,
     "softmax": softmax,
-    **dict.fromkeys(("rnn", "gru", "lstm"), recurrent),
+    **dict.fromkeys((*MOVE_SPECS, "prepend"), move),
     **dict.fromkeys(FUNCTIONS, activation),
 }

@@ -16,12 +16,17 @@ def attention(
     *,
     heads: int,
     causal: bool = False,
+    scale: float | None = None,
 ) -> np.ndarray:
-    """``(N, D), (T, D), (T, D) -> (N, D)``; ``mask`` of ``(N, T)`` or ``(T,)``, true where seen."""
+    """``(N, D), (T, D), (T, D) -> (N, D)``; ``mask`` of ``(N, T)`` or ``(T,)``, true where seen.
+
+    ``scale`` stands for another factor than ``1 / sqrt(d)``.
+    """
     q = query.reshape(len(query), heads, -1).swapaxes(0, 1)  # (H, N, d)
     k = key.reshape(len(key), heads, -1).swapaxes(0, 1)  # (H, T, d)
     v = value.reshape(len(value), heads, -1).swapaxes(0, 1)  # (H, T, d)
-    scores = q @ k.swapaxes(-1, -2) / np.sqrt(q.dtype.type(q.shape[-1]))  # (H, N, T)
+    divisor = q.dtype.type(np.sqrt(q.shape[-1]) if scale is None else 1 / scale)
+    scores = q @ k.swapaxes(-1, -2) / divisor  # (H, N, T)
     allowed = np.broadcast_to(True if mask is None else mask, scores.shape[1:])
     if causal:
         allowed = np.tril(allowed, len(key) - len(query))

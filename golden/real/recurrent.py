@@ -76,29 +76,50 @@ def scan(
     return np.stack(outputs[::-1] if reverse else outputs), state
 
 
-def rnn(gates: np.ndarray, wh: np.ndarray, *, reverse: bool = False) -> np.ndarray:
-    """``(T, H) -> (T, H)``, from a state of zeros."""
-    zero = np.zeros(len(wh), gates.dtype)
-    return scan(lambda x, s: rnn_cell(x, s[0], wh), gates, (zero,), reverse=reverse)[0]
+def rnn(gates: np.ndarray, wh: np.ndarray, *state: np.ndarray, reverse: bool = False) -> np.ndarray:
+    """``(T, H) -> (T, H)``; ``state`` is h before the first step, zeros if not given."""
+    start = _start(gates, wh, 1, state)
+    return scan(lambda x, s: rnn_cell(x, s[0], wh), gates, start, reverse=reverse)[0]
 
 
 def gru(
     gates: np.ndarray,
     wh: np.ndarray,
     bh: np.ndarray,
-    *,
+    *state: np.ndarray,
     reset_after: bool = False,
     reverse: bool = False,
 ) -> np.ndarray:
-    """``(T, 3 H) -> (T, H)``, from a state of zeros."""
+    """``(T, 3 H) -> (T, H)``; ``state`` is h before the first step."""
 
     def cell(x: np.ndarray, state: State) -> State:
         return gru_cell(x, state[0], wh, bh, reset_after=reset_after)
 
-    return scan(cell, gates, (np.zeros(len(wh), gates.dtype),), reverse=reverse)[0]
+    return scan(cell, gates, _start(gates, wh, 1, state), reverse=reverse)[0]
 
 
-def lstm(gates: np.ndarray, wh: np.ndarray, *, reverse: bool = False) -> np.ndarray:
-    """``(T, 4 H) -> (T, H)``, from states of zeros."""
-    zero = np.zeros(len(wh), gates.dtype)
-    return scan(lambda x, s: lstm_cell(x, s[0], s[1], wh), gates, (zero, zero), reverse=reverse)[0]
+def lstm(
+    gates: np.ndarray,
+    wh: np.ndarray,
+    *state: np.ndarray,
+    reverse: bool = False,
+    cells: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+    """``(T, 4 H) -> (T, H)``; ``state`` is h and c before the first step.
+
+    With ``cells`` c of every step is the second result.
+    """
+    all_cells = []
+
+    def cell(x: np.ndarray, state: State) -> State:
+        state = lstm_cell(x, state[0], state[1], wh)
+        all_cells.append(state[1])
+        return state
+
+    h = scan(cell, gates, _start(gates, wh, 2, state), reverse=reverse)[0]
+    return (h, np.stack(all_cells[::-1] if reverse else all_cells)) if cells else h
+
+
+def _start(gates: np.ndarray, wh: np.ndarray, count: int, state: State) -> State:
+    """States as vectors, (H,) each; zeros where none are given."""
+    return tuple(np.ravel(x) for x in state) or (np.zeros(len(wh), gates.dtype),) * count

@@ -89,3 +89,21 @@ def test_describe_counts_products_and_bytes() -> None:
     assert second.macs == 2 * 5 * 5 * 3
     with pytest.raises(ValueError, match="needs a length for 'tokens'"):
         describe(build.finish("z"), {})
+
+
+def test_describe_counts_the_other_attentions() -> None:
+    build = GraphBuilder("test")
+    x, y = build.input("x", ("tokens", 8)), build.input("y", ("keys", 8))
+    w = {name: build.constant(name, np.ones(shape, np.int8)) for name, shape in {
+        "wq": (8, 8), "wc": (8, 24), "wh": (8, 24), "bh": (24,), "energy": (8,)
+    }.items()}  # fmt: skip
+    gates = build.input("gates", ("tokens", 24))
+    build.apply("linear_attention", "a", x, y, y, shape=("tokens", 8), spec={"heads": 2})
+    build.apply("additive_attention", "b", x, y, y, w["energy"], shape=("tokens", 8))
+    build.apply("attention_recurrent", "c", gates, y, y, x, *w.values(), shape=("tokens", 8))
+    sizes = describe(build.finish("a", "b", "c"), {"tokens": 5, "keys": 7})
+    assert [size.macs for size in sizes] == [
+        (7 + 5) * 8 * 4 + 5 * 8,
+        5 * 7 * (8 + 8),
+        5 * (8 * 8 + 8 * 24 + 8 * 24 + 7 * (8 + 8)),
+    ]

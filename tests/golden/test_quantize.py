@@ -7,7 +7,9 @@ from golden.graph import Graph
 from golden.networks.builder import GraphBuilder
 from golden.networks.run import REAL_OPERATORS, run_integer, run_real
 from golden.networks.transformer import EncoderShape, sentence_encoder
-from golden.quantization.calibration import bias_codes, observe, weight_codes
+from golden.quantization.calibration import bias_codes, weight_codes
+from golden.quantization.ranges import Ranges
+from golden.quantization.scales import tensor_scales
 from golden.quantize import QuantizeSettings, quantize_network
 from golden.spec import RequantizeSpec
 
@@ -118,16 +120,71 @@ def test_calibration_needs_samples() -> None:
         quantize_network(encoder(), [])
 
 
-def test_observe_and_shared_scales() -> None:
+def sum_graph() -> Graph:
+    """``relu(x) + tanh(x)``."""
     build = GraphBuilder("sum")
     x = build.input("x", ("rows", 2))
-    one = build.constant("one", np.ones(2))
-    build.apply("relu", "y", x, shape=("rows", 2))
-    build.apply("residual_add", "z", "y", one, shape=("rows", 2))
-    graph = build.finish("z")
-    largest = observe(graph, [{"x": np.array([[-9.0, 1.0], [2.0, 3.0]])}], run_real)
-    assert largest["y"].tolist() == [2.0, 3.0]
-    assert largest["z"].tolist() == [3.0, 4.0]
+    y = build.apply("relu", "y", x, shape=("rows", 2))
+    t = build.apply("tanh", "t", x, shape=("rows", 2))
+    return build.finish(build.apply("residual_add", "z", y, t, shape=("rows", 2)))
+
+
+def test_ranges_are_magnitudes_per_group_of_columns() -> None:
+    samples = [{"x": np.array([[-9.0, 1.0], [2.0, 3.0]])}, {"x": np.array([[0.5, -4.0]])}]
+    ranges = Ranges(sum_graph(), samples, run_real)
+    assert sorted(ranges) == ["t", "x", "y", "z"]
+    assert ranges.largest("x", 16).tolist() == [9]
+    assert ranges.largest("x", 16, groups=2).tolist() == [9, 4]
+    assert ranges.largest("y", 16, groups=2).tolist() == [2, 3]
+
+
+def test_a_percentile_and_the_least_squared_error_cut_off_an_outlier() -> None:
+    rng = np.random.default_rng(3)
+    x = rng.normal(0, 1, (20000, 2))
+    x[7, 0] = 60.0
+    build = GraphBuilder("same")
+    build.apply("relu", "y", build.input("x", ("rows", 2)), shape=("rows", 2))
+    graph = build.finish("y")
+
+    def error(largest: float, bits: int) -> float:
+        limit = (1 << (bits - 1)) - 1
+        scale = largest / limit
+        return ((np.clip(np.rint(x / scale), -limit, limit) * scale - x) ** 2).mean()
+
+    largest = {
+        method: float(Ranges(graph, [{"x": x}], run_real, method).largest("x", 8)[0])
+        for method in ("absmax", "percentile", "mse")
+    }
+    assert largest["absmax"] == 60
+    assert 3 < largest["percentile"] < 5
+    assert 18 <= largest["mse"] < 60
+    assert error(largest["mse"], 8) < error(largest["absmax"], 8)
+    with pytest.raises(ValueError, match=r"calibration must be one of .* not 'largest'"):
+        Ranges(graph, [{"x": x}], run_real, "largest")
+
+
+def scales(graph: Graph, x: float) -> dict[str, float]:
+    return tensor_scales(graph, Ranges(graph, [{"x": np.full((3, 2), x)}], run_real), 1.25, 16)
+
+
+def test_addends_share_a_scale_whatever_made_them() -> None:
+    found = scales(sum_graph(), 3.0)
+    assert found["t"] == found["y"] == found["x"] == found["z"] == 2.0**-12
+
+
+def test_two_formats_cannot_share_a_scale() -> None:
+    """A unit vector has 15 fraction bits, gates have 12, and no sum of states stays below 1."""
+    build = GraphBuilder("formats")
+    unit = build.apply("l2_normalize", "unit", build.input("x", ("rows", 2)), shape=("rows", 2))
+    weight = build.constant("weight", np.eye(2))
+    state = build.apply("rnn", "state", unit, weight, shape=("rows", 2))
+    with pytest.raises(ValueError, match=r"'unit' and 'unit' .* need .* put a linear between"):
+        scales(build.finish(state), 1.0)
+    build = GraphBuilder("formats")
+    unit = build.apply("l2_normalize", "unit", build.input("x", ("rows", 2)), shape=("rows", 2))
+    total = build.apply("residual_add", "total", unit, unit, shape=("rows", 2))
+    with pytest.raises(ValueError, match=r"with '(unit|total)' .* reaches 1.41, but .* ends at 1"):
+        scales(build.finish(total), 1.0)
 
 
 def test_an_operator_without_an_integer_form_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,227 @@
+"""Encoder-decoder of recurrent cells: another implementation, integers, decoding step by step."""
+
+import numpy as np
+import pytest
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from golden.graph import Graph
+from golden.networks.decoding import Growing, beam, greedy
+from golden.networks.layers import GATES
+from golden.networks.run import call_integer, call_real, run_integer, run_real
+from golden.networks.sequence_to_sequence import SequenceShape, sequence_to_sequence
+from golden.quantize import quantize_network
+from golden.real.attention_recurrent import attention_recurrent
+from golden.real.softmax import softmax
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+INPUTS, STATES, COMPARED, VOCABULARY = 12, 16, 16, 15
+SHAPES = {
+    "gru last": SequenceShape(),
+    "rnn last": SequenceShape(cell="rnn"),
+    "lstm last, 2 layers": SequenceShape(cell="lstm", layers=2),
+    "gru additive": SequenceShape(attention="additive", bidirectional=True, reset_after=True),
+    "gru dot, 2 layers": SequenceShape(attention="dot", layers=2),
+    "lstm additive": SequenceShape(cell="lstm", attention="additive"),
+    "rnn dot": SequenceShape(cell="rnn", attention="dot", bidirectional=True),
+}
+
+
+def weights(shape: SequenceShape) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(6)
+    made: dict[str, np.ndarray] = {}
+    gates = GATES[shape.cell] * STATES
+    both = STATES * (2 if shape.bidirectional else 1)
+
+    def matrix(name: str, rows: int, columns: int, gain: float = 1.0, bias: bool = True) -> None:
+        made[f"{name}.weight"] = rng.normal(0, gain * rows**-0.5, (rows, columns))
+        if bias:
+            made[f"{name}.bias"] = rng.normal(0, 0.2, columns)
+
+    def cell(name: str) -> None:
+        matrix(f"{name}.state", STATES, gates, 0.8)
+
+    for part in ("encoder", "decoder"):
+        made[f"{part}.word.table"] = rng.normal(0, 1, (VOCABULARY, INPUTS))
+    for index in range(shape.layers):
+        rows = both if index else INPUTS
+        directions = (".forward", ".backward") if shape.bidirectional else ("",)
+        for direction in directions:
+            matrix(f"encoder.{index}{direction}.gates", rows, gates)
+            cell(f"encoder.{index}{direction}")
+        for name in ("start", "start.cell"):
+            matrix(f"decoder.{index}.{name}.linear", both, STATES)
+        matrix(f"decoder.{index}.gates", STATES if index else INPUTS, gates)
+        cell(f"decoder.{index}")
+    matrix("decoder.0.input", INPUTS, gates)
+    matrix("decoder.0.context", both, gates)
+    matrix("decoder.0.query", STATES, COMPARED, 2.0, bias=False)
+    matrix("decoder.key", both, COMPARED, 2.0, bias=False)
+    made["decoder.energy"] = rng.normal(0, 1, COMPARED)
+    matrix("logits", STATES, VOCABULARY, 3.0)
+    return made
+
+
+def network(name: str) -> Graph:
+    return sequence_to_sequence("words", SHAPES[name], weights(SHAPES[name]))
+
+
+def inputs(name: str, seed: int, source: int = 11, target: int = 8) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    given = {
+        "source_ids": rng.integers(0, VOCABULARY, source),
+        "target_ids": rng.integers(0, VOCABULARY, target),
+    }
+    if SHAPES[name].attention != "none":
+        given["source_mask"] = np.arange(source) < source - seed % 3
+    return given
+
+
+def integer_network(name: str) -> Graph:
+    return quantize_network(network(name), [inputs(name, seed) for seed in range(100, 110)])
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_integers_keep_the_probabilities(name: str) -> None:
+    real, integer = network(name), integer_network(name)
+    for seed in range(4):
+        given = inputs(name, seed)
+        p = run_real(real, given)["probabilities"]
+        values = run_integer(integer, given)
+        q = values["probabilities"] * integer.tensors["probabilities"].scale
+        cosine = (p * q).sum(axis=1) / np.linalg.norm(p, axis=1) / np.linalg.norm(q, axis=1)
+        assert cosine.min() > 0.99
+        for operator in integer.operators:
+            for output in operator.outputs[: 1 if operator.kind == "quantize" else None]:
+                assert -(1 << 15) <= values[output].min() <= values[output].max() < 1 << 15
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("pieces", [(1,) * 8, (3, 5)])
+def test_growing_rows_equal_the_whole_run_bit_for_bit(name: str, pieces: tuple[int, ...]) -> None:
+    graph, given = integer_network(name), inputs(name, 2)
+    whole = run_integer(graph, given)["probabilities"]
+    fixed = {key: x for key, x in given.items() if key != "target_ids"}
+    growing = Growing(graph, fixed, "target_ids", call_integer)
+    ends = np.cumsum(pieces)[:-1]
+    rows = [growing.append(piece) for piece in np.split(given["target_ids"], ends)]
+    assert (np.concatenate(rows) == whole).all()
+
+
+@pytest.mark.parametrize("name", ["lstm last, 2 layers", "gru additive"])
+@pytest.mark.parametrize("call", [call_real, call_integer])
+def test_greedy_and_beam(name: str, call) -> None:
+    graph = network(name) if call is call_real else integer_network(name)
+    run = run_real if call is call_real else run_integer
+    given = inputs(name, 4)
+    fixed = {key: x for key, x in given.items() if key != "target_ids"}
+    tokens: list[int] = []
+    for _ in range(6):
+        ids = np.array([0, *tokens])
+        tokens.append(int(run(graph, {**fixed, "target_ids": ids})["probabilities"][-1].argmax()))
+        if tokens[-1] == 1:
+            break
+    assert greedy(Growing(graph, fixed, "target_ids", call), 0, 1, 6) == tokens
+    narrow, wide = (beam(Growing(graph, fixed, "target_ids", call), 0, 1, 6, n) for n in (1, 5))
+    assert list(narrow.tokens) == tokens
+    assert wide.score >= narrow.score
+
+
+@pytest.mark.parametrize("name", ["gru additive", "gru dot, 2 layers"])
+@pytest.mark.parametrize("call", [call_real, call_integer])
+def test_masked_keys_do_not_count(name: str, call) -> None:
+    graph = network(name) if call is call_real else integer_network(name)
+    run = run_real if call is call_real else run_integer
+    given = {**inputs(name, 0), "source_mask": np.arange(11) < 8}
+    values = run(graph, given)
+    before = values["decoder.0"].copy()
+    attend = next(o for o in graph.operators if o.kind == "attention_recurrent")
+    for tensor in attend.inputs[1:3]:
+        values[tensor] = np.concatenate([values[tensor][:8], values[tensor][:3] // 2 + 5])
+    call(attend, values)
+    assert (values["decoder.0"] == before).all()
+    unmasked = {**values, "source_mask": np.ones(11, bool)}
+    call(attend, unmasked)
+    assert (unmasked["decoder.0"] != before).any()
+
+
+@pytest.mark.parametrize("score", ["additive", "dot"])
+@pytest.mark.parametrize(("cell", "reset_after"), [("gru", False), ("gru", True), ("lstm", False)])
+def test_attentive_cells_are_onnx_s_cells(score: str, cell: str, reset_after: bool) -> None:
+    """Step by step: softmax of the published scores, then ONNX's cell on [input, context]."""
+    rng = np.random.default_rng(9)
+    steps, keys, values_width, count = 6, 9, 10, GATES[cell]
+    wx, wc, wh = (
+        rng.normal(0, 0.5, (rows, count * STATES)) for rows in (INPUTS, values_width, STATES)
+    )
+    bx, bh = rng.normal(0, 0.3, (2, count * STATES))
+    wq, energy = rng.normal(0, 1, (STATES, COMPARED)), rng.normal(0, 1, COMPARED)
+    x, key = rng.normal(0, 1, (steps, INPUTS)), rng.normal(0, 1, (keys, COMPARED))
+    value, h = rng.normal(0, 1, (keys, values_width)), rng.normal(0, 0.5, STATES)
+    c = rng.normal(0, 0.5, STATES)
+    mask = np.arange(keys) < 7
+    states = (h, c) if cell == "lstm" else (h,)
+    gates = x @ wx + bx if cell == "gru" else x @ wx + bx + bh
+    found = attention_recurrent(
+        gates, key, value, *states, wq, wc, wh,
+        *((bh,) if cell == "gru" else ()), *((energy,) if score == "additive" else ()), mask,
+        cell=cell, score=score, masked=True, reset_after=reset_after,
+    )  # fmt: skip
+
+    # ONNX's order of gates: update, reset, candidate; input, output, forget, candidate.
+    order = {"gru": (1, 0, 2), "lstm": (0, 2, 1, 3)}[cell]
+
+    def theirs(w: np.ndarray) -> np.ndarray:
+        parts = np.split(w, count, axis=-1)
+        return np.concatenate([parts[gate] for gate in order], axis=-1).T.astype(np.float32)
+
+    names = ["x", "w", "r", "b", "", "h", "c"][: 7 if cell == "lstm" else 6]
+    settings = {"linear_before_reset": int(reset_after)} if cell == "gru" else {}
+    node = helper.make_node(cell.upper(), names, ["y", "next", "cell"][: len(names) - 4],
+                            hidden_size=STATES, **settings)  # fmt: skip
+    runner = ReferenceEvaluator(node)
+    fixed = {
+        "w": theirs(np.concatenate([wx, wc]))[None],
+        "r": theirs(wh)[None],
+        "b": np.concatenate([theirs(bx), theirs(bh)])[None],
+    }
+    for step in range(steps):
+        query = h @ wq
+        scores = np.tanh(query + key) @ energy if score == "additive" else key @ query / 4
+        context = softmax(scores, mask) @ value
+        given = {"x": np.concatenate([x[step], context]), "h": h, "c": c}
+        given = {n: a.astype(np.float32)[None, None] for n, a in given.items() if n in names}
+        _, *after = runner.run(None, {**fixed, **given})
+        h, *rest = (state.ravel().astype(float) for state in after)
+        c = rest[0] if rest else c
+        np.testing.assert_allclose(found[0][step], h, atol=2e-5)
+        np.testing.assert_allclose(found[-1][step], context, atol=2e-5)
+        if cell == "lstm":
+            np.testing.assert_allclose(found[1][step], c, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["gru additive", "gru dot, 2 layers"])
+def test_keys_are_projected_once_per_sentence(name: str) -> None:
+    graph = network(name)
+    readers = [o.name for o in graph.operators if o.inputs[1:2] == ("decoder.key.weight",)]
+    assert readers == ["decoder.key"]
+    assert graph.tensors["decoder.key"].shape == ("source", COMPARED)
+
+
+@pytest.mark.parametrize(("setting", "message"), [
+    ({"cell": "mlp"}, "cell must be one of .* not 'mlp'"),
+    ({"attention": "hard"}, "attention must be one of .* not 'hard'"),
+    ({"layers": 0}, "layers .* not 0"),
+    ({"cell": "rnn", "reset_after": True}, "reset_after is the GRU's: cell is 'rnn'"),
+])  # fmt: skip
+def test_shapes_are_checked(setting: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SequenceShape(**setting)
+
+
+def test_growing_refuses_what_reads_later_rows() -> None:
+    fixed = {"target_ids": np.zeros(3, int), "source_mask": np.ones(4, bool)}
+    with pytest.raises(ValueError, match=r"'encoder.0.backward' of kind 'gru' reads rows of"):
+        Growing(network("gru additive"), fixed, "source_ids", call_real)
+    with pytest.raises(ValueError, match=r"'encoder.0.last' of kind 'slice' reads rows of"):
+        Growing(network("gru last"), fixed, "source_ids", call_real)
