@@ -1,6 +1,6 @@
 """One column's sum of products, in two forms of the same function."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import data, wiring
@@ -10,13 +10,14 @@ from golden.spec import MacroSpec
 from hw.macro.bit_heap import BitHeap
 from hw.macro.drive import drive_layout
 from hw.macro.plan import MacroPlan
+from hw.macro.step import digit_count
 
 
 class ProductSum(wiring.Component):
     """``o[t] = (sum(value[t][l] * w[l] for l in lanes) + addend[t]) mod 2**width``. Combinational.
 
     The platform's ``arithmetic`` chooses the form: "words" is written as multiplications and quick
-    to simulate; "gates" is the circuit, selected weights in a bit heap. ``sim.equivalence`` proves
+    to simulate; "gates" is the circuit, selected weights in a bit heap. ``hw.equivalence`` proves
     that they are the same function.
 
     Members
@@ -74,14 +75,24 @@ class ProductSum(wiring.Component):
             terms = choices.terms(m, drive.planes[token][plane])
             if plane < top or not may_be_negative:
                 for term in terms:
-                    heap.add(term, plane, depth=choices.depth)
-                continue
-            # Only the plane's sum is negated, not each of its terms.
-            total = _sum(m, [(term, 0) for term in terms], choices.depth)
-            heap.add(total, plane, negate=drive.negative, depth=choices.depth + 8)
+                    heap.add(term.value, plane, depth=term.depths)
+            elif spec.input_sign == "signed" and digit_count(spec, plan) == 1:
+                for term in terms:
+                    heap.subtract(term.value, plane, depth=term.depths)
+            else:
+                # Only the plane's sum is negated, not each of its terms.
+                total = _sum(m, terms)
+                heap.add(total.value, plane, negate=drive.negative, depth=total.depths)
         for helper in range(plan.helpers):
             heap.add(choices.helper_term(m, drive, helper), depth=8)
         return heap.sum(m)
+
+
+class Term(NamedTuple):
+    """A number, and when each of its bits arrives, in gates after the weights."""
+
+    value: Value
+    depths: list[int]
 
 
 class Choices:
@@ -100,21 +111,25 @@ class Choices:
         weights: list[Value],
     ) -> None:
         self.plan, self.weights = plan, weights
-        self.depth = 3 if plan.products == "plain" else 6
         if plan.encoding == "sign_magnitude" and plan.feeder != "ring":
             # -w = ~w + 1; the ones are in the drive's correction.
             weights = [_complement(w, drive.signs[lane]) for lane, w in enumerate(weights)]
-        self.groups: list[list[Value]] = [[weight] for weight in weights]
+        terms = [Term(weight, [0] * len(weight)) for weight in weights]
+        self.groups: list[list[Term]] = [[term] for term in terms]
         if plan.products == "pairs":
-            pairs = list(zip(weights[0::2], weights[1::2], strict=False))
-            self.groups = [[a, b, _sum(m, [(a, 0), (b, 0)])] for a, b in pairs]
-            self.groups += [[weight] for weight in weights[2 * len(pairs) :]]
+            pairs = list(zip(terms[0::2], terms[1::2], strict=False))
+            self.groups = [[a, b, _sum(m, [a, b])] for a, b in pairs]
+            self.groups += [[term] for term in terms[2 * len(pairs) :]]
 
-    def terms(self, m: Module, lines: Value) -> list[Value]:
+    def terms(self, m: Module, lines: Value) -> list[Term]:
         """Return the terms of one bit plane."""
         terms, line = [], 0
         for group in self.groups:
-            terms.append(_select(m, group, lines[line : line + len(group)]))
+            chosen = _select(m, [term.value for term in group], lines[line : line + len(group)])
+            # The last of several choices is the late one: an and, and an or.
+            late = 1 if len(group) == 1 else 2
+            depths = [max(depth, 1) + late for depth in group[-1].depths]
+            terms.append(Term(chosen, depths))
             line += len(group)
         return terms
 
@@ -123,7 +138,8 @@ class Choices:
         weight = _select(m, self.weights, drive.helper_lanes[helper])
         weight = _complement(weight, drive.helper_signs[helper])
         digit = drive.helper_digits[helper]
-        term = _sum(m, [(_select(m, [weight], bit), plane) for plane, bit in enumerate(digit)])
+        planes = [Term(_select(m, [weight], bit), [0] * len(weight)) for bit in digit]
+        term = _sum(m, planes, step=1).value
         return term << (drive.helper_shifts[helper] * self.plan.bits_per_cycle)
 
     def ring_term(self, m: Module, drive: data.View, lane: int) -> Value:
@@ -151,18 +167,19 @@ def _select(m: Module, choices: list[Value], lines: Value) -> Value:
     return selected
 
 
-def _sum(m: Module, terms: list[tuple[Value, int]], depth: int = 0) -> Value:
-    """Return the exact sum of ``term << shift``."""
+def _sum(m: Module, terms: list[Term], step: int = 0) -> Term:
+    """Return the exact sum of the terms, each ``step`` places above the one before."""
     if len(terms) == 1:
-        return terms[0][0] << terms[0][1]
-    signed = terms[0][0].shape().signed
-    width = max(len(term) + shift for term, shift in terms) + (len(terms) - 1).bit_length()
-    heap = BitHeap(width)
-    for term, shift in terms:
-        heap.add(term, shift, depth=depth)
-    total = Signal(Shape(width, signed), name="total")
+        return terms[0]
+    signed = terms[0].value.shape().signed
+    width = max(len(term.value) + step * index for index, term in enumerate(terms))
+    # Another sum follows, so depth counts.
+    heap = BitHeap(width + (len(terms) - 1).bit_length(), ties="oldest")
+    for index, term in enumerate(terms):
+        heap.add(term.value, step * index, depth=term.depths)
+    total = Signal(Shape(heap.width, signed), name="total")
     m.d.comb += total.eq(heap.sum(m))
-    return total
+    return Term(total, heap.depths)
 
 
 def _complement(weight: Value, negate: Value) -> Value:
