@@ -87,6 +87,16 @@ class ReshapeSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeltaSpec:
+    """The largest change, in the tensor's integers, that a row does not take over."""
+
+    threshold: int
+
+    def __post_init__(self) -> None:
+        require_range("threshold", self.threshold, 0, 1 << 16)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TopKSpec:
     """How many of the largest values of a row are kept."""
 

@@ -13,6 +13,7 @@ from golden.ops.affine import affine
 from golden.ops.attention import attention
 from golden.ops.attention_recurrent import attention_recurrent
 from golden.ops.concat import concat, prepend
+from golden.ops.delta import delta
 from golden.ops.embedding import embedding, position
 from golden.ops.l2_normalize import l2_normalize
 from golden.ops.layer_norm import layer_norm
@@ -35,6 +36,7 @@ from golden.real.attention_recurrent import attention_recurrent as real_attentio
 from golden.real.batch_norm import batch_norm as real_batch_norm
 from golden.real.concat import concat as real_concat
 from golden.real.concat import prepend as real_prepend
+from golden.real.delta import delta as real_delta
 from golden.real.embedding import embedding as real_embedding
 from golden.real.embedding import position as real_position
 from golden.real.l2_normalize import l2_normalize as real_l2_normalize
@@ -57,6 +59,7 @@ INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
     "attention": attention,
     "attention_recurrent": attention_recurrent,
     "concat": concat,
+    "delta": delta,
     "embedding": embedding,
     "gru": gru,
     "l2_normalize": l2_normalize,
@@ -84,6 +87,7 @@ REAL_OPERATORS: dict[str, Callable[..., Any]] = {
     "attention_recurrent": real_attention_recurrent,
     "batch_norm": real_batch_norm,
     "concat": real_concat,
+    "delta": real_delta,
     "elu_plus_one": real_activation.elu_plus_one,
     "embedding": real_embedding,
     "gelu": real_activation.gelu,

@@ -64,13 +64,13 @@ def sequence_to_sequence(
     mask = () if shape.attention == "none" else (graph.input("source_mask", ("source",)),)
     target = graph.input("target_ids", ("target",))
 
-    hidden = layers.embedding("encoder.word", source)
+    hidden = layers.lookup("encoder.word", source)
     for index in range(shape.layers):
         hidden = _encoder_layer(layers, shape, f"encoder.{index}", hidden)
     lasts = [_last_state(layers, shape, index) for index in range(shape.layers)]
     starts = [_start(layers, shape, index, last) for index, last in enumerate(lasts)]
 
-    x = layers.embedding("decoder.word", target)
+    x = layers.lookup("decoder.word", target)
     if shape.attention == "none":
         context = layers.linear("decoder.0.context", lasts[-1])
         gates = layers.add("decoder.0.gates", layers.linear("decoder.0.input", x), context)

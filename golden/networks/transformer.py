@@ -27,17 +27,27 @@ from golden.spec import require_range
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderShape:
-    """Sizes of a stack, and what its layer norms add to the variance."""
+    """Sizes of a stack, and what its layer norms add to the variance.
+
+    ``kind`` is "softmax" or "linear" attention, the latter of elu + 1. ``projection_bias`` tells
+    whether queries, keys and values have biases, ``bias_token`` whether a learned key and value
+    stand before each layer's own. ``delta`` is the threshold below which what attention reads, and
+    its queries and keys, keep what the row before had.
+    """
 
     layers: int
     width: int
     heads: int
     feed_forward: int
-    vocabulary: int
+    vocabulary: int = 1
     positions: int
     epsilon: float = 1e-12
     activation: str = "gelu"
     norm: str = "post"
+    kind: str = "softmax"
+    projection_bias: bool = True
+    bias_token: bool = False
+    delta: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("layers", "width", "heads", "feed_forward", "vocabulary", "positions"):
@@ -46,6 +56,12 @@ class EncoderShape:
             raise ValueError(f"width {self.width} must be a multiple of the {self.heads} heads")
         if self.norm not in {"post", "pre"}:
             raise ValueError(f"norm must be 'post' or 'pre', not {self.norm!r}")
+        if self.kind not in {"softmax", "linear"}:
+            raise ValueError(f"kind must be 'softmax' or 'linear', not {self.kind!r}")
+        if self.kind == "linear" and self.bias_token:
+            raise ValueError("bias_token needs a kind of 'softmax': linear attention has no masks")
+        if self.delta is not None and self.delta < 0:
+            raise ValueError(f"delta must be a threshold of 0 or more, not {self.delta}")
 
 
 def sentence_encoder(name: str, shape: EncoderShape, weights: Mapping[str, np.ndarray]) -> Graph:
@@ -53,10 +69,7 @@ def sentence_encoder(name: str, shape: EncoderShape, weights: Mapping[str, np.nd
     graph = GraphBuilder(name)
     stack = Stack(graph, shape, weights, "tokens")
     hidden = stack.embedding("", graph.input("token_ids", ("tokens",)))
-    for layer in range(shape.layers):
-        hidden = stack.attention(f"layer.{layer}", hidden, hidden)
-        hidden = stack.feed_forward(f"layer.{layer}", hidden)
-    hidden = stack.finish("", hidden)
+    hidden = stack.finish("", stack.layers("", hidden))
     pooled = graph.apply("mean_pool", "pooled", hidden, shape=(shape.width,))
     return graph.finish(graph.apply("l2_normalize", "sentence", pooled, shape=(shape.width,)))
 
@@ -82,7 +95,7 @@ def encoder_decoder(name: str, shape: EncoderShape, weights: Mapping[str, np.nda
         hidden = decoder.attention(f"decoder.{layer}.self", hidden, hidden, causal=True)
         hidden = decoder.attention(f"decoder.{layer}.cross", hidden, source, mask)
         hidden = decoder.feed_forward(f"decoder.{layer}", hidden)
-    logits = decoder.linear("logits", decoder.finish("decoder.", hidden))
+    logits = decoder.linear("logits", decoder.finish("decoder.", hidden), shape.vocabulary)
     return graph.finish(
         graph.apply("softmax", "probabilities", logits, shape=("target", shape.vocabulary))
     )
@@ -104,7 +117,11 @@ class Stack(Layers):
 
     def embedding(self, prefix: str, ids: str) -> str:
         """``word[ids] + position``, normalised in a post-norm network."""
-        tables = [self.constant(f"{prefix}{name}.table") for name in ("word", "position")]
+        sizes = {"word": self._shape.vocabulary, "position": self._shape.positions}
+        tables = [
+            self.constant(f"{prefix}{name}.table", (count, self._shape.width))
+            for name, count in sizes.items()
+        ]
         word = self._apply("embedding", f"{prefix}word", ids, tables[0])
         place = self._apply("position", f"{prefix}position", word, tables[1])
         total = self._apply("residual_add", f"{prefix}embedding.sum", word, place)
@@ -116,26 +133,63 @@ class Stack(Layers):
         """Attention from ``hidden`` to ``source`` with its residual; N and T rows."""
         x = self._norm_before(f"{name}.attention", hidden)
         seen = x if source == hidden else source
-        query = self.linear(f"{name}.query", x)
-        key, value = (self.linear(f"{name}.{part}", seen) for part in ("key", "value"))
-        masks = () if mask is None else (mask,)
-        spec = {"heads": self._shape.heads, "causal": causal}
-        context = self._apply(
-            "attention", f"{name}.attention", query, key, value, *masks, spec=spec
-        )
-        output = self.linear(f"{name}.output", context)
+        context = self.context(name, x, seen, mask, causal)
+        output = self.linear(f"{name}.output", context, self._shape.width)
         total = self._apply("residual_add", f"{name}.attention.sum", hidden, output)
         return self._norm_after(f"{name}.attention", total)
+
+    def context(
+        self, name: str, x: str, seen: str, mask: str | None = None, causal: bool = False
+    ) -> str:
+        """Projections of ``x`` and ``seen``, and the attention between them."""
+        shape = self._shape
+        if shape.delta is not None:
+            held = self.same("delta", f"{name}.held", x, threshold=shape.delta)
+            x, seen = held, held if seen == x else seen
+        query, key, value = (
+            self.linear(f"{name}.{part}", source, shape.width, bias=shape.projection_bias)
+            for part, source in (("query", x), ("key", seen), ("value", seen))
+        )
+        if shape.delta is not None:
+            query = self.same("delta", f"{name}.query.held", query, threshold=shape.delta)
+            key = self.same("delta", f"{name}.key.held", key, threshold=shape.delta)
+        kind, spec = "attention", {"heads": shape.heads, "causal": causal}
+        if shape.kind == "linear":
+            kind = "linear_attention"
+            query = self.same("elu_plus_one", f"{name}.query.features", query)
+            key = self.same("elu_plus_one", f"{name}.key.features", key)
+        if shape.bias_token:
+            key = self.prepend(f"{name}.key.bias_token", key)
+            value = self.prepend(f"{name}.value.bias_token", value)
+            mask = mask and self.graph.apply(
+                "prepend",
+                f"{name}.mask",
+                mask,
+                self.graph.constant(f"{name}.seen", np.ones(1, bool)),
+                shape=(self.graph.tensors[key].shape[0],),
+            )
+        masks = () if mask is None else (mask,)
+        return self.graph.apply(
+            kind, f"{name}.attention", query, key, value, *masks, shape=self._size, spec=spec
+        )
 
     def feed_forward(self, name: str, hidden: str) -> str:
         """Two linears and an activation between them, with the residual."""
         x = self._norm_before(f"{name}.feed_forward", hidden)
-        inner = self.linear(f"{name}.feed_forward_in", x)
+        inner = self.linear(f"{name}.feed_forward_in", x, self._shape.feed_forward)
         size = (self._size[0], self._shape.feed_forward)
         active = self.graph.apply(self._shape.activation, f"{name}.activation", inner, shape=size)
-        output = self.linear(f"{name}.feed_forward_out", active)
+        output = self.linear(f"{name}.feed_forward_out", active, self._shape.width)
         total = self._apply("residual_add", f"{name}.feed_forward.sum", hidden, output)
         return self._norm_after(f"{name}.feed_forward", total)
+
+    def layers(self, prefix: str, hidden: str, causal: bool = False) -> str:
+        """The layers of an encoder, one after the other."""
+        for layer in range(self._shape.layers):
+            name = f"{prefix}layer.{layer}"
+            hidden = self.attention(name, hidden, hidden, causal=causal)
+            hidden = self.feed_forward(name, hidden)
+        return hidden
 
     def finish(self, prefix: str, hidden: str) -> str:
         """What follows the last layer: a layer norm in a pre-norm network."""

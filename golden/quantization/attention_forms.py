@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ LOG2_E = math.log2(math.e)
 
 def attention(build: IntegerBuilder, operator: Operator) -> None:
     """Static scales per head for K and V; multipliers with log2(e) / sqrt(d) in them."""
-    spec = _attention_spec(build, operator.spec)
     query, key, value, *mask = operator.inputs
+    spec = replace(_attention_spec(build, operator.spec), query=build.rows(query))
     depth = build.ranges.width(query) // spec.heads
     factor = operator.spec.get("scale", depth**-0.5) * build.scale[query]
     names = _dot_constants(build, operator, spec, factor, key, value, operator.name)

@@ -108,7 +108,7 @@ class IntegerBuilder:
         """
         if f"{source}.codes" in self.graph.tensors:
             return
-        rows, constant = self._rows(source), self.graph.constant
+        rows, constant = self.rows(source), self.graph.constant
         readers = [o for o in self.real.operators if o.kind == "linear" and o.inputs[0] == source]
         factors = []
         for reader in readers:
@@ -133,8 +133,8 @@ class IntegerBuilder:
             scale=self.scale[source] / rows.code_limit,
         )
 
-    def _rows(self, source: str) -> RowScaleSpec:
-        """Per token; but static for rows that keep what an earlier one had, so their codes do."""
+    def rows(self, source: str) -> RowScaleSpec:
+        """Per token; but static for rows that hold what an earlier one had, so their codes do."""
         rows = self.settings.rows
         if not any(o.kind == "delta" and o.name == source for o in self.real.operators):
             return rows

@@ -8,6 +8,7 @@ import numpy as np
 from golden.graph import Operator
 from golden.operator_spec import (
     ConcatSpec,
+    DeltaSpec,
     LayerNormSpec,
     NormalizeSpec,
     PoolSpec,
@@ -140,6 +141,12 @@ def _rounded(table: np.ndarray, scale: float) -> np.ndarray:
     return table if table.dtype.kind == "b" else np.floor(table / scale + 0.5).astype(np.int16)
 
 
+def delta(build: IntegerBuilder, operator: Operator) -> None:
+    """The threshold in the tensor's integers."""
+    threshold = math.floor(operator.spec["threshold"] / build.scale[operator.name] + 0.5)
+    build.apply(operator, DeltaSpec(threshold=threshold), *operator.inputs)
+
+
 def multiply(build: IntegerBuilder, operator: Operator) -> None:
     """One multiplier: the scales of both factors over the product's."""
     x, y = (build.scale[name] for name in operator.inputs)
@@ -197,6 +204,7 @@ MOVE_SPECS: dict[str, Callable[..., object]] = {
 FORMS: dict[str, Callable[[IntegerBuilder, Operator], None]] = {
     **ATTENTION_FORMS,
     "batch_norm": batch_norm,
+    "delta": delta,
     "embedding": embedding,
     "l2_normalize": l2_normalize,
     "layer_norm": layer_norm,
