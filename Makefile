@@ -3,6 +3,8 @@
 .PHONY: help setup sim test check prove synth bench generate lint docs clean
 
 PYTHON := .venv/bin/python
+# blocks of the results table
+AREAS := macro-fixed macro-skip macro-ring macro-spill-1 macro-spill-2 macro-pairs macro-pairs-4 core-fixed core-pairs
 # 'text' as one shell word, whatever it holds.
 quote = '$(subst ','\'',$(value $(1)))'
 # --option=value for a variable that was given: pytest takes a value that stands apart for its root
@@ -35,10 +37,16 @@ prove: setup ## every proof, hours, resumable: writes results/*.json
 	$(PYTHON) -m sim prove
 
 synth: setup ## area of every block and plan: LIBERTY=file.lib for square micrometres
-	$(PYTHON) -m hw area $(call option,LIBERTY,--liberty)
+	$(PYTHON) -m sim codes --output=build/codes.npy
+	$(PYTHON) -m hw area --codes=build/codes.npy $(call option,LIBERTY,--liberty)
 
-bench: setup ## every figure of the README's results, measured in one run
+bench: setup ## every ratio of the README's results, measured in one run, about an hour
+	$(PYTHON) -m golden accuracy
 	$(PYTHON) -m sim ratios
+	$(PYTHON) -m sim layer
+	$(PYTHON) -m sim speed
+	$(PYTHON) -m sim codes --output=build/codes.npy
+	$(PYTHON) -m hw area --codes=build/codes.npy $(AREAS)
 
 generate: setup ## Verilog, manifest, vectors and testbench: NAME=block, OUT=folder
 	$(PYTHON) -m hw generate $(call quote,NAME) -o $(call quote,OUT)

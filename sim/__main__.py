@@ -25,6 +25,9 @@ COMMANDS = {
     "equivalence": Entry(
         "sim.commands.equivalence", "equivalence", "Prove words and gates one function."
     ),
+    "mutate": Entry("sim.commands.mutate", "mutate", "How many small faults the benches see."),
+    "netlist": Entry("sim.commands.netlist", "run_netlist", "Run a bench on a netlist of gates."),
+    "codes": Entry("sim.commands.codes", "codes", "Real input codes, for `python -m hw area`."),
     "prove": Entry("sim.commands.prove", "prove", "Measure all that takes long into results/."),
     "list": Entry("sim.commands.bench", "list_rows", "List the operator table and its points."),
 }
