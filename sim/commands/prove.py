@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,20 +15,35 @@ from hw.yosys import write_atomically
 ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "results"
 
-STEPS = {
+CODES = "build/codes.npy"
+
+STEPS: dict[str, tuple[str, ...]] = {
+    "accuracy": ("golden", "accuracy"),
     "ratios": ("sim", "ratios"),
     "layer": ("sim", "layer"),
-    "area": ("hw", "area"),
+    "speed": ("sim", "speed"),
+    "area": (
+        *("hw", "area", "--codes", CODES),
+        *("macro-fixed", "macro-skip", "macro-ring", "macro-spill-1", "macro-spill-2"),
+        *("macro-pairs", "macro-pairs-4", "core-fixed", "core-pairs"),
+    ),
 }
-"""Measurements by name: the module and command that print them and take ``--json``."""
+"""Measurements by name: arguments of ``python -m`` for what prints them and takes ``--json``."""
+
+BEFORE = {"area": ("sim", "codes", "--output", CODES)}
+"""What a measurement needs first."""
+
+CIRCUITS = ("hw/macro", "hw/core", "hw/ops", "hw/platform.py", "hw/stream.py", "hw/verilog.py")
+NUMBERS = ("golden/spec.py", "golden/tables.py")
 
 
 def rtl_hash() -> str:
     """Hash of every source that decides the RTL: the circuits, and golden's specs and tables."""
     digest = hashlib.sha256()
-    sources = [*(ROOT / "hw").rglob("*.py"), ROOT / "golden/spec.py", ROOT / "golden/tables.py"]
-    for source in sorted(sources):
-        digest.update(f"{source.relative_to(ROOT)}\0".encode() + source.read_bytes())
+    for name in (*CIRCUITS, *NUMBERS):
+        path = ROOT / name
+        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(f"{source.relative_to(ROOT)}\0".encode() + source.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -38,18 +54,22 @@ def holds(path: Path, rtl: str) -> bool:
 
 def measure(name: str, path: Path, rtl: str) -> None:
     """Run one step and keep its figures, whole or not at all."""
-    module, command = STEPS[name]
+    if name in BEFORE:
+        _run(BEFORE[name])
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        told = [sys.executable, "-m", module, command, "--json", str(figures)]
-        if subprocess.run(told, cwd=ROOT, check=False).returncode:
-            raise click.ClickException(f"`python -m {module} {command}` failed: see above")
+        _run((*STEPS[name], "--json", str(figures)))
         kept = {
-            "command": f"python -m {module} {command}",
+            "command": f"python -m {' '.join(STEPS[name])}",
             "rtl": rtl,
             "figures": json.loads(figures.read_text()),
         }
     write_atomically(path, (json.dumps(kept, indent=2) + "\n").encode())
+
+
+def _run(arguments: Sequence[str]) -> None:
+    if subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=False).returncode:
+        raise click.ClickException(f"`python -m {' '.join(arguments)}` failed: see above")
 
 
 @click.command()
@@ -57,7 +77,7 @@ def measure(name: str, path: Path, rtl: str) -> None:
 def prove(names: tuple[str, ...]) -> None:
     """Measure everything that takes long, into results/NAME.json.
 
-    NAMES are ratios, layer, area; all by default. A result that holds for today's RTL is kept, so
+    NAMES are steps, all by default; an unknown one gets the list. A result that holds for today's RTL is kept, so
     an interrupted run goes on where it stopped.
     """
     unknown = [name for name in names if name not in STEPS]
