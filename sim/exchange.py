@@ -76,7 +76,7 @@ class Exchange:
         counts = {stream.port.name: len(stream.cycles) for stream in self.streams}
         signals = {}
         for source in self.sources:
-            for signal, value in source.drive(counts).items():
+            for signal, value in source.drive(self._cycle, counts).items():
                 signals[f"{source.port.name}__{signal}"] = value
         for sink in self.sinks:
             may_probe = not any(other.probing for other in self.sinks)
@@ -103,6 +103,7 @@ class Exchange:
         return Result(
             beats={sink.port.name: sink.beats() for sink in self.sinks},
             cycles={s.port.name: np.array(s.cycles, np.int64) for s in self.streams},
+            offered={s.port.name: np.array(s.offered, np.int64) for s in self.streams},
             total=self._last + 1,
             seconds=time.perf_counter() - self._began,
         )

@@ -102,6 +102,7 @@ struct Stream {
     uint64_t expected = 0;
     uint64_t moved = 0;
     std::vector<uint64_t> cycles;
+    std::vector<uint64_t> offered;
     bool valid = false;
     bool ready = false;
     Random random{0};
@@ -111,6 +112,7 @@ struct Stream {
     void expect(uint64_t count) {
         expected = count;
         cycles.resize(count);
+        offered.resize(count);
     }
     std::string describe() const {
         std::ostringstream text;
@@ -134,11 +136,12 @@ struct Source : Stream {
     std::vector<Gate> gates;
     bool rubbish = false;
 
-    void drive(Vtop& top) {
+    void drive(Vtop& top, uint64_t cycle) {
         if (valid) return;
         if (!complete() && open() && !pauses.draw(random)) {
             std::memcpy(Port::payload(top), &beats[moved * kBytes], kSize);
             Port::valid(top) = valid = true;
+            offered[moved] = cycle;
             rubbish = false;
         } else if (!rubbish) {
             // What stands on the wires while nothing is valid must not matter.
@@ -195,6 +198,7 @@ struct Sink : Stream {
         if (!valid) return false;
         if (released) fail(kStreamError, at(cycle) + ".valid waited for ready");
         probing = false;
+        if (!holding && !complete()) offered[moved] = cycle;
         holding = !ready;
         if (holding) {
             std::memcpy(held, Port::payload(top), kSize);
@@ -241,6 +245,7 @@ struct Run {
     std::string trace;
     uint64_t patience = 0;
     uint64_t drain = 0;
+    uint64_t aborted = 0;
     std::map<std::string, uint64_t> settings;
 
     // The file `run` holds one word and its values a line.
@@ -270,6 +275,8 @@ struct Run {
                 file >> patience;
             } else if (word == "drain") {
                 file >> drain;
+            } else if (word == "aborted") {
+                file >> aborted;
             } else if (word == "trace") {
                 file >> trace;
             } else {
@@ -291,9 +298,9 @@ struct Run {
         OUTPUTS(COMPLETE)
         return all;
     }
-    void drive(Vtop& top) {
+    void drive(Vtop& top, uint64_t cycle) {
         bool probing = false;
-#define DRIVE(text, prefix) prefix##stream.drive(top);
+#define DRIVE(text, prefix) prefix##stream.drive(top, cycle);
 #define PROBING(text, prefix) probing = probing || prefix##stream.probing;
 #define OFFER(text, prefix) \
         prefix##stream.drive(top, !probing); \
@@ -323,7 +330,9 @@ struct Run {
         fail(kStreamError, text.str());
     }
     void save() const {
-#define CYCLES(text, prefix) write_file(folder + "/" text ".cycles", prefix##stream.cycles);
+#define CYCLES(text, prefix) \
+        write_file(folder + "/" text ".cycles", prefix##stream.cycles); \
+        write_file(folder + "/" text ".offered", prefix##stream.offered);
 #define TAKEN(text, prefix) write_file(folder + "/" text ".beats", prefix##stream.beats);
         INPUTS(CYCLES)
         OUTPUTS(CYCLES)
@@ -386,12 +395,28 @@ int main(int argc, char** argv) {
         clock.high();
     }
     top.rst = 0;
+    if (run.aborted) {
+        // A reset of one cycle in the middle of a run, whose last beats are still on the wires.
+        Run first(argv[1]);
+        uint64_t cycle = 0;
+        for (; cycle < run.aborted; ++cycle) {
+            first.drive(top, cycle);
+            clock.low();
+            first.sample(top, cycle);
+            clock.high();
+        }
+        first.drive(top, cycle);
+        top.rst = 1;
+        clock.low();
+        clock.high();
+        top.rst = 0;
+    }
 
     const auto began = std::chrono::steady_clock::now();
     uint64_t last = 0;
     bool complete = run.complete();
     for (uint64_t cycle = 0; !complete || cycle <= last + run.drain; ++cycle) {
-        run.drive(top);
+        run.drive(top, cycle);
         clock.low();
         if (run.sample(top, cycle)) {
             last = cycle;

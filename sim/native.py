@@ -49,22 +49,25 @@ class Simulator:
         after: After | None = None,
         patience: int = 10_000,
         drain: int = 32,
+        aborted: int = 0,
         settings: Mapping[str, int] | None = None,
         waves: Path | None = None,
         limit_seconds: float | None = None,
     ) -> Result:
         """Send ``inputs``, take ``outputs[name]`` beats of each output; see ``Exchange``.
 
-        ``settings`` are values of plain input ports, held for the whole run. ``waves`` names a VCD
-        file to write, which the build must allow. Raise ``StreamError`` if a stream breaks a rule,
-        hangs or gives too much, ``TimeoutError`` after ``limit_seconds``.
+        ``aborted`` is how many cycles of the same run go before it and end in a reset: nothing of
+        them may be seen after it. ``settings`` are values of plain input ports, held for the whole
+        run. ``waves`` names a VCD file to write, which the build must allow. Raise ``StreamError``
+        if a stream breaks a rule, hangs or gives too much, ``TimeoutError`` after
+        ``limit_seconds``.
         """
         after = after or {}
         require_streams(self.ports, inputs, outputs, after)
         unknown = sorted(set(settings or {}) - set(self.settings))
         if unknown:
             raise ValueError(f"no plain input {unknown[0]!r}: use one of {list(self.settings)}")
-        lines = [f"patience {patience}", f"drain {drain}"]
+        lines = [f"patience {patience}", f"drain {drain}", f"aborted {aborted}"]
         lines += [f"set {name} {value}" for name, value in (settings or {}).items()]
         lines += [f"trace {waves.resolve()}"] if waves is not None else []
         seeds = np.random.default_rng(seed).integers(0, 1 << 63, len(self.ports))
@@ -91,12 +94,14 @@ class Simulator:
                     for port in self.ports.values()
                     if not port.is_input
                 },
-                cycles={
-                    name: _read(folder / f"{name}.cycles", np.dtype("<i8")) for name in self.ports
-                },
+                cycles=self._times(folder, "cycles"),
+                offered=self._times(folder, "offered"),
                 total=total,
                 seconds=seconds,
             )
+
+    def _times(self, folder: Path, kind: str) -> dict[str, NDArray[np.int64]]:
+        return {name: _read(folder / f"{name}.{kind}", np.dtype("<i8")) for name in self.ports}
 
     def _execute(self, folder: Path, limit_seconds: float | None) -> tuple[int, float]:
         try:

@@ -87,6 +87,10 @@ class Operator:
     timing
         ``timing(point, stimulus, cycles)`` gives, for a run without pauses, the cycle that each
         transfer of a stream must have, by stream.
+    handshake
+        ``handshake(point, stimulus, result)`` gives, for any run, the cycle in which each beat of
+        an input is taken and in which each beat of an output is first valid, by stream: as a
+        function of when inputs were offered and outputs taken.
     count
         Results of one run of the fast loop.
     """
@@ -96,6 +100,7 @@ class Operator:
     points: Mapping[str, Point]
     stimulus: Callable[[Point, np.random.Generator, int], Stimulus]
     timing: Callable[[Point, Stimulus, Cycles], Mapping[str, NDArray[np.int64]]] | None = None
+    handshake: Callable[[Point, Stimulus, Result], Cycles] | None = None
     count: int = 100
 
     def point(self, name: str) -> Point:
@@ -138,25 +143,37 @@ class Operator:
         return result
 
     def compare(self, point: Point, stimulus: Stimulus, result: Result, traffic: Traffic) -> None:
-        """Raise ``Mismatch`` unless ``result`` is what golden and, without pauses, timing say."""
+        """Raise ``Mismatch`` unless ``result`` is what golden, timing and handshake say."""
         ports = self.ports(point)
         for name, fields in self.golden(point, stimulus, result.cycles).items():
             expected = pack(ports[name].shape, fields)
             require_equal(name, result.beats[name], expected)
         if self.timing is not None and traffic == Traffic():
             for name, cycles in self.timing(point, stimulus, result.cycles).items():
-                seen = result.cycles[name]
-                if not np.array_equal(seen, cycles):
-                    k = int(np.argmax(seen != cycles))
-                    raise Mismatch(
-                        f"{name}: beat {k} moved in cycle {seen[k]}, not {cycles[k]} "
-                        f"({np.sum(seen != cycles)} of {len(seen)} beats differ)"
-                    )
+                _require_times(name, "moved", result.cycles[name], cycles)
+        if self.handshake is not None:
+            for name, cycles in self.handshake(point, stimulus, result).items():
+                if ports[name].is_input:
+                    _require_times(name, "moved", result.cycles[name], cycles)
+                else:
+                    _require_times(name, "was offered", result.offered[name], cycles)
 
 
 def pack_inputs(ports: Mapping[str, Port], stimulus: Stimulus) -> dict[str, Beats]:
     """Beats of every input stream of ``stimulus``."""
     return {name: pack(ports[name].shape, fields) for name, fields in stimulus.inputs.items()}
+
+
+def _require_times(
+    name: str, what: str, seen: NDArray[np.int64], expected: NDArray[np.int64]
+) -> None:
+    wrong = np.flatnonzero(seen != expected)
+    if len(wrong):
+        k = wrong[0]
+        raise Mismatch(
+            f"{name}: beat {k} {what} in cycle {seen[k]}, not {expected[k]} "
+            f"({len(wrong)} of {len(seen)} beats differ)"
+        )
 
 
 def require_equal(name: str, captured: Beats, expected: Beats) -> None:

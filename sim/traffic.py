@@ -31,6 +31,8 @@ class Result:
         Of each output stream: (N, bytes).
     cycles
         Of each stream, the cycle of every transfer; cycle 0 is the first after reset.
+    offered
+        Of each stream, the cycle in which every transferred beat was first valid.
     total
         Cycles up to and including the last transfer.
     seconds
@@ -39,6 +41,7 @@ class Result:
 
     beats: Mapping[str, Beats]
     cycles: Mapping[str, NDArray[np.int64]]
+    offered: Mapping[str, NDArray[np.int64]]
     total: int
     seconds: float
 
@@ -104,6 +107,7 @@ class Source:
         self.port = port
         self.payloads = [int.from_bytes(beat.tobytes(), "little") for beat in beats]
         self.cycles: list[int] = []
+        self.offered: list[int] = []
         self.valid = 0
         self.ready = 0
         self._pausing = False
@@ -116,7 +120,7 @@ class Source:
         """Transfers of the whole run."""
         return len(self.payloads)
 
-    def drive(self, counts: Mapping[str, int]) -> dict[str, int]:
+    def drive(self, cycle: int, counts: Mapping[str, int]) -> dict[str, int]:
         """Return the signals to set for this cycle."""
         if self.valid:
             return {}
@@ -126,6 +130,7 @@ class Source:
         )
         self.valid = int(opened and not self._pauses.draw())
         if self.valid:
+            self.offered.append(cycle)
             return {"valid": 1, "payload": self.payloads[place]}
         if self._pausing:
             return {}
@@ -159,6 +164,7 @@ class Sink:
         self.expected = expected
         self.payloads: list[int] = []
         self.cycles: list[int] = []
+        self.offered: list[int] = []
         self.valid = 0
         self.ready = 0
         self.probing = False
@@ -190,6 +196,8 @@ class Sink:
         self._rules.check(cycle, self.valid, self.ready, payload)
         if self.valid:
             self.probing = False
+            if len(self.offered) == len(self.cycles):
+                self.offered.append(cycle)
         if not (self.valid and self.ready):
             return False
         if len(self.cycles) >= self.expected:

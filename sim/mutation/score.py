@@ -1,96 +1,86 @@
-"""Runs every mutant against its bench."""
+"""The mutation score of one target: what its bench killed, and what cannot be killed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
-from itertools import product
-from pathlib import Path
-from typing import Any
+from time import perf_counter
 
-from hw.verilog import emit
-from sim import build, native
-from sim.mutation.mutants import SELECT, Mutant, Mutants, create_mutants
-from sim.row import GRID, Mismatch, Operator, Point
-from sim.traffic import StreamError
+from sim.mutation.mutants import Mutant
+from sim.mutation.proof import EqualityProof, Reason
+from sim.mutation.trial import Trial
+from sim.row import Operator, Point
 
-SEED = 20
-"""Of the bench's stimulus: not a mutant's business."""
-
-LENGTHS = (1, 10)
-"""Length of the bench's runs, in the row's own results."""
-
-# A fault ties one bit of a signal to another one: a loop of signals, though not of bits. Yosys
-# writes a choice by one-hot lines as a case whose items could overlap.
-_FLAGS = ("-Wno-UNOPTFLAT", "-Wno-CASEOVERLAP")
-_PATIENCE = 1_000
-_LIMIT_SECONDS = 60
+Tell = Callable[[str, int], None]
+"""Is told what is being done now, and how many mutants were done since it was last told."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """How a mutant ended: what killed it, or ``None``."""
+class Survivor:
+    """A mutant that the bench did not see, and how it was proved equal, if it was."""
 
     mutant: Mutant
-    killed_by: str | None
+    proof: Reason | None
 
 
-class Trial:
-    """All mutants of one point of the operator table in one build.
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What became of ``mutants`` mutants."""
 
-    The bench is the row's own: its stimulus over its grid of traffic, in the native loop.
-    """
+    mutants: int
+    survivors: tuple[Survivor, ...]
+    seconds: float
 
-    def __init__(
-        self, row: Operator, point: Point, count: int, seed: int, cache: Path = build.CACHE
-    ) -> None:
-        self.row, self.point = row, point
-        self.verilog = emit(row.component(point))
-        self.mutants: Mutants = create_mutants(self.verilog, count, seed)
-        component = row.component(point)
-        # Only its ports are read here: the text that is built has the mutants.
-        component._MustUse__used = True
-        self._simulator = native.build(
-            component,
-            verilog=self.mutants.verilog,
-            settings=[SELECT],
-            flags=_FLAGS,
-            cache=cache,
-        )
-        self._require_sound()
+    @property
+    def killed(self) -> int:
+        """Mutants that the bench saw."""
+        return self.mutants - len(self.survivors)
 
-    def verdicts(self, jobs: int = 2) -> Iterator[Verdict]:
-        """Yield the verdict of each mutant, in order."""
+    @property
+    def equal(self) -> int:
+        """Mutants that were proved equal to the circuit."""
+        return sum(survivor.proof is not None for survivor in self.survivors)
+
+    @property
+    def percent(self) -> float:
+        """Killed mutants of all that were not proved equal; 100 if every one was."""
+        left = self.mutants - self.equal
+        return 100 * self.killed / left if left else 100.0
+
+
+def measure(
+    row: Operator,
+    point: Point,
+    *,
+    count: int,
+    seed: int,
+    proof_seconds: int = 60,
+    jobs: int = 2,
+    tell: Tell = lambda text, done: None,
+) -> Score:
+    """Run ``count`` mutants of ``point`` against its bench and try to prove the survivors equal."""
+    began = perf_counter()
+    tell("build", 0)
+    trial = Trial(row, point, count, seed)
+    tell("bench", 0)
+    survived = []
+    for verdict in trial.verdicts(jobs):
+        tell("bench", 1)
+        if verdict.killed_by is None:
+            survived.append(verdict.mutant)
+    survivors = []
+    if survived:
+        tell(f"proof of {len(survived)} survivors", 0)
+        proof = EqualityProof(trial.mutants, proof_seconds)
+
+        def judge(mutant: Mutant) -> Survivor:
+            return Survivor(mutant=mutant, proof=proof.equal(mutant.number))
+
         with ThreadPoolExecutor(jobs) as pool:
             try:
-                yield from pool.map(self._judge, self.mutants.listed)
+                for survivor in pool.map(judge, survived):
+                    survivors.append(survivor)
+                    tell(f"proof of {len(survived) - len(survivors)} survivors", 0)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-
-    def _require_sound(self) -> None:
-        reason = self._run(0)
-        if reason is not None:
-            raise ValueError(f"the bench fails without a mutant: {reason}")
-
-    def _judge(self, mutant: Mutant) -> Verdict:
-        return Verdict(mutant=mutant, killed_by=self._run(mutant.number))
-
-    def _run(self, number: int) -> str | None:
-        """Return the first failure of the bench, or ``None``."""
-        run: Callable[..., Any] = partial(
-            self._simulator.run,
-            settings={SELECT: number},
-            patience=_PATIENCE,
-            limit_seconds=_LIMIT_SECONDS,
-        )
-        # Most faults show in a short run; the long ones see what few stimuli reach.
-        for offset, (length, traffic) in enumerate(product(LENGTHS, GRID)):
-            count = length * self.row.count
-            seed = SEED + offset
-            try:
-                self.row.verify(self.point, run, seed=seed, traffic=traffic, count=count)
-            # A loop of gates that does not settle ends the simulation itself.
-            except (Mismatch, StreamError, TimeoutError, RuntimeError) as error:
-                return f"{count} results, {traffic}: {str(error).splitlines()[0]}"
-        return None
+    return Score(mutants=count, survivors=tuple(survivors), seconds=perf_counter() - began)

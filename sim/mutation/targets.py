@@ -8,6 +8,7 @@ from sim.row import Operator, Point
 
 TARGETS = {
     "macro": {
+        "fixed": Point(spec=MACROS["tiny"], plan=PLANS["fixed"]),
         "pairs": Point(spec=MACROS["tiny"], plan=PLANS["pairs"]),
         # Eight lanes can leave more than two helpers take in three steps: all four steps occur.
         "spill-2": Point(

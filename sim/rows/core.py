@@ -27,6 +27,7 @@ SMALL = CoreSpec(
 Streams = dict[str, list[dict[str, Any]]]
 
 _TILE_VECTORS = 6
+_LONG_TILE = 30
 
 
 def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
@@ -50,7 +51,8 @@ def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
             _number(streams["channels"], spec, rng, place, place in numbered)
             numbered.add(place)
             waiting.add(place)
-        vectors = int(rng.integers(1, _TILE_VECTORS + 1))
+        # Now and then so many that the input, not the loads, is what the core waits for.
+        vectors = int(rng.integers(1, _LONG_TILE if rng.random() < 0.2 else _TILE_VECTORS + 1))
         for k in range(vectors):
             last = finishes and (k == vectors - 1 or bool(rng.random() < 0.8))
             signed = spec.macro.input_sign == "signed"
@@ -160,11 +162,13 @@ def _number(
 def _scale(
     beats: list[dict[str, Any]], spec: CoreSpec, rng: np.random.Generator, count: int
 ) -> None:
-    """Scales that bring most sums near the range of the codes."""
+    """Scales that bring most large sums near the range of the codes, and others as they come."""
     numbers = spec.requantize
     bits = spec.macro.sum_bits + numbers.multiplier_bits + numbers.mantissa_bits - 8
-    exponents = numbers.shift + numbers.output_bits - bits + rng.integers(-4, 8, count)
     low, high = numbers.exponent_range
+    near = numbers.shift + numbers.output_bits - bits + rng.integers(-4, 8, count)
+    # Small sums, multipliers and mantissas need larger exponents; all at their largest, smaller.
+    exponents = np.where(rng.random(count) < 0.5, near, rng.integers(low, high, count) + 1)
     mantissas = magnitudes(rng, numbers.mantissa_bits, count, signed=False)
     for mantissa, exponent in zip(mantissas, np.clip(exponents, low, high), strict=True):
         beats.append({"mantissa": mantissa, "exponent": exponent})

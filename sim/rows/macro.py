@@ -15,6 +15,7 @@ from hw.macro.macro import Macro
 from hw.macro.plan import PLANS, MacroPlan
 from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import rows
+from sim.traffic import Result
 
 SMALL = MacroSpec(columns=2)
 """Everything of the default macro but its width: columns do not know of each other."""
@@ -73,15 +74,43 @@ def golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any
 
 def timing(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
     """Vectors follow each other by their scheduled cycles; a result comes one cycle after them."""
+    counts = _steps(point, stimulus)
+    ends = cycles["i"][0] + np.cumsum(counts)
+    return {"i": ends - counts, "o": ends + 1}
+
+
+def handshake(point: Point, stimulus: Stimulus, result: Result) -> Cycles:
+    """When vectors and weights are taken and results are offered, whatever the pauses.
+
+    A vector's first step waits for the result before it to be taken, and its steps follow each
+    other; the next vector is taken with its last step. A weight beat waits while the set that it
+    writes is being computed with.
+    """
+    vectors, written = stimulus.inputs["i"], stimulus.inputs["weights"]
+    taken, given = result.cycles["i"], result.cycles["o"]
+    first = np.maximum(taken + 1, np.concatenate([[0], given[:-1]]))
+    last = first + _steps(point, stimulus) - 1
+    moved = np.maximum(result.offered["i"], np.concatenate([[0], last[:-1]]))
+    places = []
+    for cycle, place in zip(result.offered["weights"].tolist(), written["set"], strict=True):
+        # The vector whose steps are not over yet.
+        vector = int(np.searchsorted(last, cycle))
+        while vector < len(last) and taken[vector] < cycle and vectors["set"][vector] == place:
+            cycle = int(last[vector]) + 1
+            vector += 1
+        places.append(cycle)
+    return {"i": moved, "weights": np.array(places, np.int64), "o": last + 1}
+
+
+def _steps(point: Point, stimulus: Stimulus) -> NDArray[np.int64]:
+    """Cycles of every vector's steps."""
     vectors = stimulus.inputs["i"]
     x = vectors["data"][:, 0] if point.plan.tokens == 1 else vectors["data"]
-    counts = np.where(
+    return np.where(
         vectors["signed"],
         schedule.cycles(point.spec, point.plan, x, True),
         schedule.cycles(point.spec, point.plan, x, False),
     )
-    ends = cycles["i"][0] + np.cumsum(counts)
-    return {"i": ends - counts, "o": ends + 1}
 
 
 def _points() -> dict[str, Point]:
@@ -149,5 +178,6 @@ MACRO = Operator(
     points=_points(),
     stimulus=stimulus,
     timing=timing,
+    handshake=handshake,
     count=100,
 )
