@@ -1,5 +1,7 @@
 """Encoder-decoder of recurrent cells: another implementation, integers, decoding step by step."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from onnx import helper
@@ -7,6 +9,7 @@ from onnx.reference import ReferenceEvaluator
 
 from golden.graph import Graph
 from golden.networks.decoding import Growing, beam, greedy
+from golden.networks.file import load_network, save_network
 from golden.networks.layers import GATES
 from golden.networks.run import call_integer, call_real, run_integer, run_real
 from golden.networks.sequence_to_sequence import SequenceShape, sequence_to_sequence
@@ -94,6 +97,15 @@ def test_integers_keep_the_probabilities(name: str) -> None:
         for operator in integer.operators:
             for output in operator.outputs[: 1 if operator.kind == "quantize" else None]:
                 assert -(1 << 15) <= values[output].min() <= values[output].max() < 1 << 15
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_file_keeps_the_network(name: str, tmp_path: Path) -> None:
+    graph, given = integer_network(name), inputs(name, 2)
+    save_network(graph, tmp_path / "network.safetensors")
+    loaded = load_network(tmp_path / "network.safetensors")
+    x, y = (run_integer(one, given)["probabilities"] for one in (graph, loaded))
+    assert (x == y).all()
 
 
 @pytest.mark.parametrize("name", SHAPES)
