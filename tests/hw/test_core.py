@@ -4,6 +4,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from golden.configs import REQUANTIZERS
 from golden.integer import RowScale, matmul, requantize
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec
 from hw.core.core import Core, core_key
@@ -31,10 +32,14 @@ UNSIGNED = MacroSpec(
     input_sign="unsigned",
     weight_signed=False,
 )
+INT16 = MacroSpec(
+    lanes=2, columns=2, weight_sets=2, input_bits=16, weight_bits=16, input_sign="signed"
+)
 SPECS = {
     "either": SPEC,
     "signed": replace(SPEC, macros=3, macro=replace(SPEC.macro, input_sign="signed")),
     "unsigned": replace(SPEC, macro=UNSIGNED, macros=1, rows=4),
+    "int16": CoreSpec(macro=INT16, macros=2, rows=4, requantize=REQUANTIZERS["int16"]),
 }
 SKIP, SPILL = PLANS["skip"], PLANS["spill-1"]
 TWO_LANES = replace(PLANS["fixed"], weight_lanes=2)
@@ -49,6 +54,7 @@ PLANS_TESTED = {
 CASES = [
     *(("either", plan) for plan in PLANS_TESTED),
     *(("signed", plan) for plan in ("fixed-lanes-2", "skip-3-ahead")),
+    *(("int16", plan) for plan in ("pairs", "fixed-lanes-2")),
     *(("unsigned", plan) for plan in ("tokens-2", "skip-in-step", "spill")),
 ]
 STREAMS = ("i", "weights", "channels", "scales")
