@@ -1,8 +1,9 @@
-"""``python -m golden accuracy | describe``: figures of the golden networks."""
+"""``python -m golden accuracy | calibration | describe``: figures of the golden networks."""
 
 import json
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,17 @@ from golden.graph import Graph
 from golden.models import minilm
 from golden.models.accuracy import compare, rank_correlation, read_pairs
 from golden.networks.describe import describe
+from golden.quantization.ranges import Calibration
+from golden.quantize import QuantizeSettings
 
+# Of tensors between operators, and of the codes of keys and values.
+WAYS: tuple[tuple[Calibration, Calibration], ...] = (
+    ("absmax", "absmax"),
+    ("absmax", "percentile"),
+    ("absmax", "mse"),
+    ("percentile", "absmax"),
+    ("mse", "absmax"),
+)
 NETWORKS: dict[str, Callable[[], Graph]] = {"minilm": minilm.integer_network}
 
 json_option = click.option(
@@ -52,6 +63,35 @@ def accuracy(count: int, data: Path | None, json_file: Path | None) -> None:
         figures |= _human_scores(data, tokenizer)
     _show(console, "minilm: integers against floats", figures)
     _write(json_file, figures)
+
+
+@main.command()
+@click.option("--count", default=0, help="Use only so many of the sentences.")
+@json_option
+def calibration(count: int, json_file: Path | None) -> None:
+    """The sentence encoder calibrated in each way, against itself in floats."""
+    tokenizer = minilm.Tokenizer()
+    sentences = minilm.sentences()[: count or None]
+    ids = [tokenizer(sentence) for sentence in sentences]
+    console = _console()
+    table = Table(title=f"minilm: calibration, {len(sentences)} sentences")
+    for heading in ("tensors between operators", "codes of keys and values"):
+        table.add_column(heading)
+    for heading in ("mean cosine", "smallest", "nearest the same"):
+        table.add_column(heading, justify="right")
+    figures: list[dict[str, Any]] = []
+    for tensors, operands in WAYS:
+        settings = QuantizeSettings(calibration=tensors, operand_calibration=operands)
+        with console.status(f"calibrating by {tensors} and {operands}"):
+            minilm.integer_network(settings)
+        embed = partial(minilm.embed_integer, settings=settings)
+        result = compare(sentences, ids, minilm.embed_real, embed, _progress)
+        shares = (result.cosine_mean, result.cosine_min, result.nearest_agreement)
+        table.add_row(tensors, operands, *(f"{share:.5f}" for share in shares))
+        figures.append({"calibration": tensors, "operand_calibration": operands})
+        figures[-1] |= dict(zip(("cosine_mean", "cosine_min", "nearest"), shares, strict=True))
+    console.print(table)
+    _write(json_file, {"sentences": len(sentences), "calibrations": figures})
 
 
 @main.command(name="describe")

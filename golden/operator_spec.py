@@ -141,6 +141,26 @@ class PoolSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WindowPoolSpec:
+    """Largest values over so many rows at a time; over all of them without a window."""
+
+    window: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.window is not None:
+            require_range("window", self.window, 1, 1 << 16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimilaritySpec:
+    """Dot products of rows: ``query`` quantises each row of one side, ``operand`` the other."""
+
+    query: RowScaleSpec = field(default_factory=RowScaleSpec)
+    operand: RowScaleSpec = field(default_factory=lambda: RowScaleSpec(static_scale=1))
+    requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
+
+
+@dataclass(frozen=True, kw_only=True)
 class NormalizeSpec:
     """Division of a row by its Euclidean length."""
 

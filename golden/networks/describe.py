@@ -50,7 +50,7 @@ def _macs(
     def size(position: int) -> tuple[int, ...]:
         return _shape(graph, operator.inputs[position], lengths)
 
-    if operator.kind == "linear":
+    if operator.kind in {"linear", "similarity"}:
         return prod(shape) * size(0)[-1]
     if operator.kind in {"rnn", "gru", "lstm"}:
         # The recurrent product of every step; that of the inputs is a linear.

@@ -21,9 +21,11 @@ from golden.ops.linear import linear
 from golden.ops.linear_attention import linear_attention
 from golden.ops.mean_pool import mean_pool
 from golden.ops.multiply import multiply
+from golden.ops.pool import max_pool
 from golden.ops.quantize import quantize
 from golden.ops.recurrent import gru, lstm, rnn
 from golden.ops.residual_add import residual_add
+from golden.ops.similarity import similarity
 from golden.ops.slice import reshape, slice_rows
 from golden.ops.softmax import softmax
 from golden.ops.top_k import top_k
@@ -45,7 +47,10 @@ from golden.real.linear import linear as real_linear
 from golden.real.linear_attention import linear_attention as real_linear_attention
 from golden.real.mean_pool import mean_pool as real_mean_pool
 from golden.real.multiply import multiply as real_multiply
+from golden.real.pool import max_pool as real_max_pool
 from golden.real.residual_add import residual_add as real_residual_add
+from golden.real.similarity import rescale as real_rescale
+from golden.real.similarity import similarity as real_similarity
 from golden.real.slice import reshape as real_reshape
 from golden.real.slice import slice_rows as real_slice
 from golden.real.softmax import softmax as real_softmax
@@ -67,6 +72,7 @@ INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
     "linear": linear,
     "linear_attention": linear_attention,
     "lstm": lstm,
+    "max_pool": max_pool,
     "mean_pool": mean_pool,
     "multiply": multiply,
     "position": position,
@@ -75,6 +81,7 @@ INTEGER_OPERATORS: dict[str, Callable[..., Any]] = {
     "reshape": reshape,
     "residual_add": residual_add,
     "rnn": rnn,
+    "similarity": similarity,
     "slice": slice_rows,
     "softmax": softmax,
     "top_k": top_k,
@@ -98,15 +105,18 @@ REAL_OPERATORS: dict[str, Callable[..., Any]] = {
     "linear": real_linear,
     "linear_attention": real_linear_attention,
     "lstm": real_recurrent.lstm,
+    "max_pool": real_max_pool,
     "mean_pool": real_mean_pool,
     "multiply": real_multiply,
     "position": real_position,
     "prepend": real_prepend,
     "relu": real_activation.relu,
     "reshape": real_reshape,
+    "rescale": real_rescale,
     "residual_add": real_residual_add,
     "rnn": real_recurrent.rnn,
     "sigmoid": real_activation.sigmoid,
+    "similarity": real_similarity,
     "slice": real_slice,
     "softmax": real_softmax,
     "tanh": real_activation.tanh,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from golden.graph import Operator
-from golden.integer import integer_range
+from golden.integer import integer_range, saturate
 from golden.operator_spec import (
     AdditiveAttentionSpec,
     AttentionRecurrentSpec,
@@ -26,6 +26,7 @@ from golden.quantization.calibration import (
     weight_codes,
 )
 from golden.quantization.scales import (
+    CELL_SCALE,
     GATE_FRACTION_BITS,
     GATE_SCALE,
     STATE_SCALE,
@@ -86,7 +87,7 @@ def recurrent(build: IntegerBuilder, operator: Operator) -> None:
     states = state_inputs(operator)
     names = _product(build, operator, "", weight, STATE_SCALE, GATE_SCALE)
     biases = [_gate_bias(build, name) for name in rest if name not in states]
-    build.apply(operator, spec, gates, *names, *biases, *states)
+    build.apply(operator, spec, gates, *names, *biases, *_states(build, states))
 
 
 def attention_recurrent(build: IntegerBuilder, operator: Operator) -> None:
@@ -124,7 +125,18 @@ def attention_recurrent(build: IntegerBuilder, operator: Operator) -> None:
         ),
         attention=attend,
     )
-    build.apply(operator, spec, gates, key, value, *states, *products, *names, *rest)
+    build.apply(
+        operator, spec, gates, key, value, *_states(build, states), *products, *names, *rest
+    )
+
+
+def _states(build: IntegerBuilder, names: tuple[str, ...]) -> list[str]:
+    """Names of the states to start from; constant ones become codes of h, and of c."""
+    for name, scale in zip(names, (STATE_SCALE, CELL_SCALE), strict=False):
+        if name in build.real.constants:
+            codes = np.floor(build.real.constants[name] / scale + 0.5)
+            build.graph.constant(name, saturate(codes, 16).astype(np.int16))
+    return list(names)
 
 
 def _attention_spec(build: IntegerBuilder, arguments: Mapping[str, Any]) -> AttentionSpec:
@@ -227,7 +239,7 @@ def _gate_bias(build: IntegerBuilder, name: str) -> str:
 def _head_range(build: IntegerBuilder, name: str, heads: int) -> np.ndarray:
     """Magnitude of each head's largest code, in the tensor's integers, ``(H,)``."""
     largest = build.operand_ranges.largest(name, 8, heads) / build.scale[name]
-    return np.maximum(np.ceil(largest), 1).astype(np.int64)
+    return np.clip(np.ceil(largest), 1, integer_range(16)[1]).astype(np.int64)
 
 
 ATTENTION_FORMS: dict[str, Callable[[IntegerBuilder, Operator], None]] = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from golden.graph import Graph, Operator
+from golden.integer import integer_range
 from golden.networks.builder import GraphBuilder
 from golden.networks.run import run_real
 from golden.quantization.calibration import (
@@ -68,7 +69,7 @@ class IntegerBuilder:
         bits = self.settings.requantize.output_bits
         kind = "activation" if operator.kind in FUNCTIONS else operator.kind
         self.graph.apply(
-            {"batch_norm": "affine"}.get(kind, kind),
+            {"batch_norm": "affine", "rescale": "affine"}.get(kind, kind),
             operator.name,
             *inputs,
             shape=self.real.tensors[operator.name].shape,
@@ -139,4 +140,5 @@ class IntegerBuilder:
         if not any(o.kind == "delta" and o.name == source for o in self.real.operators):
             return rows
         largest = float(self.operand_ranges.largest(source, rows.output_bits)[0])
-        return replace(rows, static_scale=max(1, math.ceil(largest / self.scale[source])))
+        largest = min(largest / self.scale[source], integer_range(rows.input_bits)[1])
+        return replace(rows, static_scale=max(1, math.ceil(largest)))

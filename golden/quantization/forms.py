@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from golden.graph import Operator
+from golden.integer import saturate
 from golden.operator_spec import (
     ConcatSpec,
     DeltaSpec,
@@ -14,14 +15,17 @@ from golden.operator_spec import (
     PoolSpec,
     ReshapeSpec,
     ResidualAddSpec,
+    SimilaritySpec,
     SliceSpec,
     SoftmaxSpec,
     TopKSpec,
+    WindowPoolSpec,
     WindowSpec,
 )
 from golden.quantization.attention_forms import ATTENTION_FORMS
 from golden.quantization.builder import IntegerBuilder
 from golden.quantization.calibration import (
+    CODE_EXPONENTS,
     RECIPROCAL_EXPONENTS,
     ROOT_EXPONENTS,
     UNIT_EXPONENTS,
@@ -33,9 +37,8 @@ from golden.table_spec import FUNCTIONS, ExponentialSpec, TableSpec
 
 def embedding(build: IntegerBuilder, operator: Operator) -> None:
     """Table of INT16, by token or by position."""
-    scale = build.scale[operator.name]
     table = build.real.constants[operator.inputs[1]]
-    codes = np.floor(table / scale + 0.5).astype(np.int16)
+    codes = _rounded(table, build.scale[operator.name])
     build.apply(operator, None, operator.inputs[0], build.graph.constant(operator.inputs[1], codes))
 
 
@@ -138,7 +141,9 @@ def move(build: IntegerBuilder, operator: Operator) -> None:
 
 def _rounded(table: np.ndarray, scale: float) -> np.ndarray:
     """INT16 codes; a mask stays one."""
-    return table if table.dtype.kind == "b" else np.floor(table / scale + 0.5).astype(np.int16)
+    if table.dtype.kind == "b":
+        return table
+    return saturate(np.floor(table / scale + 0.5), 16).astype(np.int16)
 
 
 def delta(build: IntegerBuilder, operator: Operator) -> None:
@@ -154,6 +159,36 @@ def multiply(build: IntegerBuilder, operator: Operator) -> None:
     offset, constants = build.multipliers(operator, [factor], UNIT_EXPONENTS)
     offset_name = build.constant(operator, "exponent_offset", offset)
     build.apply(operator, build.settings.requantize, *operator.inputs, *constants, offset_name)
+
+
+def rescale(build: IntegerBuilder, operator: Operator) -> None:
+    """Every column times the ratio of the scales."""
+    (source,) = operator.inputs
+    width = build.ranges.width(source)
+    factor = np.full(width, build.scale[source] / build.scale[operator.name])
+    offset, constants = build.multipliers(operator, [factor], UNIT_EXPONENTS)
+    build.apply(
+        operator,
+        build.settings.requantize,
+        source,
+        *constants,
+        build.constant(operator, "exponent_offset", offset),
+        build.constant(operator, "bias", np.zeros(width, np.int32)),
+    )
+
+
+def similarity(build: IntegerBuilder, operator: Operator) -> None:
+    """One static scale for the second tensor; ``scale`` is in the multiplier."""
+    x, y = operator.inputs
+    spec = SimilaritySpec(query=build.settings.rows, requantize=build.settings.requantize)
+    largest = float(build.operand_ranges.largest(y, spec.operand.output_bits)[0]) / build.scale[y]
+    y_range = min(max(math.ceil(largest), 1), (1 << 15) - 1)
+    factor = build.scale[x] * build.scale[y] * y_range * operator.spec.get("scale", 1.0)
+    factor /= spec.query.code_limit * spec.operand.code_limit * build.scale[operator.name]
+    offset, constants = build.multipliers(operator, [factor], CODE_EXPONENTS)
+    y_scale = build.constant(operator, "y_scale", y_range)
+    offset_name = build.constant(operator, "exponent_offset", offset)
+    build.apply(operator, spec, x, y, y_scale, *constants, offset_name)
 
 
 def batch_norm(build: IntegerBuilder, operator: Operator) -> None:
@@ -195,6 +230,7 @@ def _scaled_rows(
 
 MOVE_SPECS: dict[str, Callable[..., object]] = {
     "concat": ConcatSpec,
+    "max_pool": WindowPoolSpec,
     "reshape": ReshapeSpec,
     "slice": SliceSpec,
     "top_k": TopKSpec,
@@ -212,7 +248,9 @@ FORMS: dict[str, Callable[[IntegerBuilder, Operator], None]] = {
     "mean_pool": mean_pool,
     "multiply": multiply,
     "position": embedding,
+    "rescale": rescale,
     "residual_add": residual_add,
+    "similarity": similarity,
     "softmax": softmax,
     **dict.fromkeys((*MOVE_SPECS, "prepend"), move),
     **dict.fromkeys(FUNCTIONS, activation),

@@ -60,7 +60,7 @@ def tensor_scales(graph: Graph, ranges: Ranges, margin: float, bits: int) -> dic
             (scale, name), (other_scale, other) = list(wanted.items())[:2]
             raise ValueError(
                 f"tensors {name!r} and {other!r} of graph {graph.name!r} must share a scale, but "
-                f"need {scale} and {other_scale} by their formats: put a linear between them"
+                f"need {scale} and {other_scale} by their formats: put a rescale between them"
             )
         largest = max(float(ranges.largest(name, bits)[0]) for name in group)
         scale = max(largest * margin, 1e-30) / integer_range(bits)[1]
@@ -70,7 +70,7 @@ def tensor_scales(graph: Graph, ranges: Ranges, margin: float, bits: int) -> dic
             if scale == STATE_SCALE and largest > 1 + 1e-6:
                 raise ValueError(
                     f"a tensor that shares its scale with {name!r} of graph {graph.name!r} reaches "
-                    f"{largest:.3g}, but that format ends at 1: put a linear between them"
+                    f"{largest:.3g}, but that format ends at 1: put a rescale between them"
                 )
         elif logarithms & set(group):
             fraction_bits = math.floor(math.log2(math.log(2) / scale))

@@ -115,6 +115,18 @@ def test_accuracy_command_writes_its_figures(tmp_path: Path) -> None:
     assert 0.98 < figures["cosine_min"] <= figures["cosine_mean"] < 1
 
 
+def test_calibration_command_writes_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("golden.__main__.WAYS", (("absmax", "absmax"),))
+    file = tmp_path / "figures.json"
+    result = CliRunner().invoke(main, ["calibration", "--count", "3", "--json", str(file)])
+    assert result.exit_code == 0, result.output
+    (figures,) = json.loads(file.read_text())["calibrations"]
+    assert figures["calibration"] == figures["operand_calibration"] == "absmax"
+    assert 0.98 < figures["cosine_min"] <= figures["cosine_mean"] < 1
+
+
 def test_describe_command_counts_the_network(tmp_path: Path) -> None:
     file = tmp_path / "network.json"
     arguments = ["describe", "minilm", "--tokens", "10", "--json", str(file)]

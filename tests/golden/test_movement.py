@@ -4,19 +4,32 @@ import numpy as np
 import pytest
 
 from golden.networks.run import INTEGER_OPERATORS, REAL_OPERATORS
-from golden.operator_spec import ConcatSpec, ReshapeSpec, SliceSpec, TopKSpec, WindowSpec
+from golden.operator_spec import (
+    ConcatSpec,
+    ReshapeSpec,
+    SimilaritySpec,
+    SliceSpec,
+    TopKSpec,
+    WindowPoolSpec,
+    WindowSpec,
+)
 from golden.ops.affine import affine
 from golden.ops.concat import concat, prepend
 from golden.ops.multiply import multiply
+from golden.ops.pool import max_pool
+from golden.ops.quantize import quantize
+from golden.ops.similarity import similarity
 from golden.ops.slice import reshape, slice_rows
 from golden.ops.top_k import top_k
 from golden.ops.windows import windows
-from golden.quantization.calibration import UNIT_EXPONENTS, fit_multipliers
+from golden.quantization.calibration import CODE_EXPONENTS, UNIT_EXPONENTS, fit_multipliers
 from golden.real.batch_norm import batch_norm
 from golden.real.embedding import sinusoidal
+from golden.real.pool import max_pool as real_max_pool
+from golden.real.similarity import similarity as real_similarity
 from golden.real.top_k import top_k as real_top_k
 from golden.real.windows import windows as real_windows
-from golden.spec import RequantizeSpec
+from golden.spec import RequantizeSpec, RowScaleSpec
 
 RNG = np.random.default_rng(11)
 
@@ -146,3 +159,36 @@ def test_a_wrong_value_is_named(make, message: str) -> None:
 def test_every_operator_is_known_to_both_executors() -> None:
     moving = {"concat", "prepend", "slice", "reshape", "windows", "top_k", "multiply"}
     assert moving <= REAL_OPERATORS.keys() & INTEGER_OPERATORS.keys()
+
+
+def test_max_pool_is_numpy_s_maximum() -> None:
+    x = integers(11, 5)
+    assert (max_pool(WindowPoolSpec(), x) == x.max(axis=0)).all()
+    pairs = max_pool(WindowPoolSpec(window=2), x)
+    assert (pairs == np.maximum(x[:10:2], x[1:10:2])).all()
+    assert (real_max_pool(x, window=2) == pairs).all()
+    with pytest.raises(ValueError, match="a window of 12 is more than the 11 rows"):
+        max_pool(WindowPoolSpec(window=12), x)
+    with pytest.raises(ValueError, match=r"window .* not 0"):
+        WindowPoolSpec(window=0)
+
+
+def test_similarity_is_within_its_bound_and_ranks_as_floats_do() -> None:
+    """Unit vectors as INT16; the real product of the same codes, and the order of the best."""
+    spec, width = SimilaritySpec(), 64
+    x, y = (RNG.normal(0, 1, (rows, width)) for rows in (20, 300))
+    units = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (x, y))
+    x, y = (np.rint(unit * 2**15).astype(int) for unit in units)
+    y_range = int(np.abs(y).max())
+    factor = 20.0 * 2**10 * 2.0**-30 * y_range / 127**2
+    offset, (m,) = fit_multipliers(spec.requantize, [np.array(factor)], CODE_EXPONENTS)
+    o = similarity(spec, x, y, np.array(y_range), m, offset)
+    codes, scale = quantize(spec.query, x, offset)
+    y_codes = quantize(RowScaleSpec(static_scale=y_range), y, 0)[0]
+    worth = (scale.mantissa * np.exp2(scale.exponent - offset))[:, None] * factor
+    exact = codes @ y_codes.T * worth
+    assert (np.abs(o - exact) <= 0.5 + 2.0**-16 * np.abs(exact) + 1e-9).all()
+    assert (np.abs(o * 2.0**-10 - real_similarity(x, y, scale=20.0 * 2.0**-30)) < 0.3).all()
+    # Where the best differs, the two are within an error of each other.
+    best, real_best = o.argmax(axis=1), (x @ y.T).argmax(axis=1)
+    assert (best == real_best).mean() > 0.9

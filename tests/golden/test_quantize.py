@@ -63,6 +63,17 @@ def test_the_integer_network_is_close_to_the_real_one(activation: str) -> None:
         assert abs(np.linalg.norm(y) - 1) < 1e-3
 
 
+@pytest.mark.parametrize("method", ["absmax", "percentile", "mse"])
+def test_every_calibration_gives_a_network(method: str) -> None:
+    real = encoder()
+    settings = QuantizeSettings(calibration=method, operand_calibration=method)
+    integer = quantize_network(real, samples(8, 1), settings)
+    for sample in samples(10, 2):
+        x = run_real(real, sample)["sentence"]
+        y = run_integer(integer, sample)["sentence"]
+        assert x @ y / np.linalg.norm(y) > 0.998
+
+
 def test_every_tensor_stays_in_its_bits() -> None:
     integer = quantize_network(encoder(), samples(8, 1))
     values = run_integer(integer, samples(1, 2)[0])
@@ -178,7 +189,7 @@ def test_two_formats_cannot_share_a_scale() -> None:
     unit = build.apply("l2_normalize", "unit", build.input("x", ("rows", 2)), shape=("rows", 2))
     weight = build.constant("weight", np.eye(2))
     state = build.apply("rnn", "state", unit, weight, shape=("rows", 2))
-    with pytest.raises(ValueError, match=r"'unit' and 'unit' .* need .* put a linear between"):
+    with pytest.raises(ValueError, match=r"'unit' and 'unit' .* need .* put a rescale between"):
         scales(build.finish(state), 1.0)
     build = GraphBuilder("formats")
     unit = build.apply("l2_normalize", "unit", build.input("x", ("rows", 2)), shape=("rows", 2))
