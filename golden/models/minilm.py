@@ -75,13 +75,9 @@ def real_network() -> Graph:
     return sentence_encoder("minilm", SHAPE, _weights(load_file(folder() / "model.safetensors")))
 
 
+@cache
 def integer_network(settings: QuantizeSettings | None = None) -> Graph:
     """The network in integers, calibrated on the sentences of ``calibration.txt``."""
-    return _integer_network(settings or QuantizeSettings())
-
-
-@cache
-def _integer_network(settings: QuantizeSettings) -> Graph:
     tokenizer = Tokenizer()
     samples = [{"token_ids": tokenizer(sentence)} for sentence in sentences("calibration")]
     return quantize_network(real_network(), samples, settings)
@@ -94,7 +90,8 @@ def embed_real(token_ids: np.ndarray) -> np.ndarray:
 
 def embed_integer(token_ids: np.ndarray, settings: QuantizeSettings | None = None) -> np.ndarray:
     """The same in integers, scaled to real values only here."""
-    network = integer_network(settings)
+    # Without an argument, so that the cache holds the usual network once.
+    network = integer_network(settings) if settings else integer_network()
     return (
         run_integer(network, {"token_ids": token_ids})["sentence"]
         * network.tensors["sentence"].scale
