@@ -16,7 +16,8 @@ from rich.table import Table
 from golden.graph import Graph
 from golden.models import minilm
 from golden.models.accuracy import compare, rank_correlation, read_pairs
-from golden.networks.describe import describe
+from golden.networks.describe import describe, length_names
+from golden.networks.published import PUBLISHED
 from golden.quantization.ranges import Calibration
 from golden.quantize import QuantizeSettings
 
@@ -28,7 +29,8 @@ WAYS: tuple[tuple[Calibration, Calibration], ...] = (
     ("percentile", "absmax"),
     ("mse", "absmax"),
 )
-NETWORKS: dict[str, Callable[[], Graph]] = {"minilm": minilm.integer_network}
+# In integers where weights are at hand, otherwise in 32-bit floats without their values.
+NETWORKS: dict[str, Callable[[], Graph]] = {"minilm": minilm.integer_network, **PUBLISHED}
 
 json_option = click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Also write the figures here."
@@ -103,7 +105,8 @@ def describe_network(network: str, tokens: int, json_file: Path | None) -> None:
     """Operators, multiply-accumulates and bytes of NETWORK."""
     if network not in NETWORKS:
         raise ValueError(f"network must be one of {sorted(NETWORKS)}, not {network!r}")
-    sizes = describe(NETWORKS[network](), {"tokens": tokens})
+    graph = NETWORKS[network]()
+    sizes = describe(graph, dict.fromkeys(length_names(graph), tokens))
     table = Table(title=f"{network}, {tokens} tokens")
     for heading in ("operator", "kind", "shape"):
         table.add_column(heading)

@@ -28,6 +28,13 @@ def describe(graph: Graph, lengths: Mapping[str, int]) -> list[OperatorSize]:
     return [_size(graph, operator, lengths) for operator in graph.operators]
 
 
+def length_names(graph: Graph) -> set[str]:
+    """The lengths that ``describe`` needs."""
+    shapes = (tensor.shape for tensor in graph.tensors.values())
+    named = {size for shape in shapes for size in shape if isinstance(size, str)}
+    return {part for size in named for part in size.split("+") if not part.isdigit()}
+
+
 def _size(graph: Graph, operator: Operator, lengths: Mapping[str, int]) -> OperatorSize:
     shape = _shape(graph, operator.outputs[0], lengths)
     constants = [graph.constants[name] for name in operator.inputs if name in graph.constants]
@@ -78,9 +85,17 @@ def _heads(operator: Operator) -> int:
 
 
 def _shape(graph: Graph, name: str, lengths: Mapping[str, int]) -> tuple[int, ...]:
-    sizes = []
-    for size in graph.tensors[name].shape:
-        if isinstance(size, str) and size not in lengths:
-            raise ValueError(f"graph {graph.name!r} needs a length for {size!r}")
-        sizes.append(lengths[size] if isinstance(size, str) else size)
-    return tuple(sizes)
+    return tuple(
+        _length(graph, size, lengths) if isinstance(size, str) else size
+        for size in graph.tensors[name].shape
+    )
+
+
+def _length(graph: Graph, size: str, lengths: Mapping[str, int]) -> int:
+    """A named length, or a sum of names and numbers such as "tokens+36"."""
+    total = 0
+    for part in size.split("+"):
+        if not part.isdigit() and part not in lengths:
+            raise ValueError(f"graph {graph.name!r} needs a length for {part!r}")
+        total += int(part) if part.isdigit() else lengths[part]
+    return total

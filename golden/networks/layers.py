@@ -135,6 +135,14 @@ class Layers:
         shape = (count, *self.graph.tensors[x].shape[1:])
         return self.graph.apply("slice", name, x, shape=shape, spec={"start": start, "stop": stop})
 
+    def max_pool(self, name: str, x: str, window: int | None) -> str:
+        """The largest of each column over ``window`` rows at a time, or over all."""
+        rows, *rest = self.graph.tensors[x].shape
+        if window is not None and not isinstance(rows, int):
+            raise ValueError(f"pooling {name!r} needs a number for the length {rows!r}")
+        count = rows // window if window is not None and isinstance(rows, int) else 1
+        return self.graph.apply("max_pool", name, x, shape=(count, *rest), spec={"window": window})
+
     def recurrent(
         self,
         name: str,
@@ -164,6 +172,7 @@ class Layers:
             *states,
             shape=shape,
             spec={**spec, "reverse": reverse},
+            further_outputs={f"{name}.cells": {"shape": shape}} if spec.get("cells") else None,
         )
 
     def bidirectional(

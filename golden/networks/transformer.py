@@ -128,18 +128,28 @@ class Stack(Layers):
         return self._norm_after(f"{prefix}embedding", total)
 
     def attention(
-        self, name: str, hidden: str, source: str, mask: str | None = None, causal: bool = False
+        self,
+        name: str,
+        hidden: str,
+        source: str,
+        mask: str | None = None,
+        causal: bool = False,
+        inner: tuple[int, int] | None = None,
     ) -> str:
-        """Attention from ``hidden`` to ``source`` with its residual; N and T rows."""
+        """Attention from ``hidden`` to ``source`` with its residual; N and T rows.
+
+        ``inner`` are width and heads of the attention where they are not the stack's.
+        """
         x = self._norm_before(f"{name}.attention", hidden)
         seen = x if source == hidden else source
-        context = self.context(name, x, seen, mask, causal)
+        width, heads = inner or (self._shape.width, self._shape.heads)
+        context = self._context(name, x, seen, mask, causal, width, heads)
         output = self.linear(f"{name}.output", context, self._shape.width)
         total = self._apply("residual_add", f"{name}.attention.sum", hidden, output)
         return self._norm_after(f"{name}.attention", total)
 
-    def context(
-        self, name: str, x: str, seen: str, mask: str | None = None, causal: bool = False
+    def _context(
+        self, name: str, x: str, seen: str, mask: str | None, causal: bool, width: int, heads: int
     ) -> str:
         """Projections of ``x`` and ``seen``, and the attention between them."""
         shape = self._shape
@@ -147,13 +157,13 @@ class Stack(Layers):
             held = self.same("delta", f"{name}.held", x, threshold=shape.delta)
             x, seen = held, held if seen == x else seen
         query, key, value = (
-            self.linear(f"{name}.{part}", source, shape.width, bias=shape.projection_bias)
+            self.linear(f"{name}.{part}", source, width, bias=shape.projection_bias)
             for part, source in (("query", x), ("key", seen), ("value", seen))
         )
         if shape.delta is not None:
             query = self.same("delta", f"{name}.query.held", query, threshold=shape.delta)
             key = self.same("delta", f"{name}.key.held", key, threshold=shape.delta)
-        kind, spec = "attention", {"heads": shape.heads, "causal": causal}
+        kind, spec = "attention", {"heads": heads, "causal": causal}
         if shape.kind == "linear":
             kind = "linear_attention"
             query = self.same("elu_plus_one", f"{name}.query.features", query)
@@ -169,8 +179,9 @@ class Stack(Layers):
                 shape=(self.graph.tensors[key].shape[0],),
             )
         masks = () if mask is None else (mask,)
+        size = (self._size[0], width)
         return self.graph.apply(
-            kind, f"{name}.attention", query, key, value, *masks, shape=self._size, spec=spec
+            kind, f"{name}.attention", query, key, value, *masks, shape=size, spec=spec
         )
 
     def feed_forward(self, name: str, hidden: str) -> str:
@@ -186,10 +197,13 @@ class Stack(Layers):
     def layers(self, prefix: str, hidden: str, causal: bool = False) -> str:
         """The layers of an encoder, one after the other."""
         for layer in range(self._shape.layers):
-            name = f"{prefix}layer.{layer}"
-            hidden = self.attention(name, hidden, hidden, causal=causal)
-            hidden = self.feed_forward(name, hidden)
+            hidden = self.layer(f"{prefix}layer.{layer}", hidden, causal)
         return hidden
+
+    def layer(self, name: str, hidden: str, causal: bool = False) -> str:
+        """Self-attention and feed-forward step."""
+        hidden = self.attention(name, hidden, hidden, causal=causal)
+        return self.feed_forward(name, hidden)
 
     def finish(self, prefix: str, hidden: str) -> str:
         """What follows the last layer: a layer norm in a pre-norm network."""

@@ -104,6 +104,11 @@ class _Writer:
         y = self.node("Attention", *batch, *mask, q_num_heads=heads, kv_num_heads=heads, **settings)
         self.node("Squeeze", y, np.array([0]), output=name)
 
+    def _additive_attention(self, name, spec, query, key, value, energy):
+        both = self.node("Add", self.node("Unsqueeze", query, np.array([1])), key)
+        scores = self.node("MatMul", self.node("Tanh", both), energy)
+        self.node("MatMul", self.node("Softmax", scores, axis=-1), value, output=name)
+
     def _softmax(self, name, spec, x):
         self.node("Softmax", x, output=name, axis=-1)
 
@@ -126,6 +131,16 @@ class _Writer:
 
     def _l2_normalize(self, name, spec, x):
         self.node("LpNormalization", x, output=name, axis=-1, p=2)
+
+    def _max_pool(self, name, spec, x):
+        rows = self._graph.tensors[x].shape[0]
+        turned = self.node("Unsqueeze", self.node("Transpose", x, perm=[1, 0]), np.array([0]))
+        size = [spec["window"] or rows]
+        y = self.node("MaxPool", turned, kernel_shape=size, strides=size)
+        self.node("Transpose", self.node("Squeeze", y, np.array([0])), output=name, perm=[1, 0])
+
+    def _rescale(self, name, spec, x):
+        self.node("Identity", x, output=name)
 
     def _elu_plus_one(self, name, spec, x):
         self.node("Add", self.node("Elu", x), np.array(1.0), output=name)
@@ -156,11 +171,29 @@ class _Writer:
         spec = operator.spec or {}
         bias = np.zeros((1, 2 * len(order) * states))
         if operator.kind == "gru":
-            bias[:, 3 * states :] = theirs(self.constants[rest[0]])
+            bias[:, 3 * states :] = theirs(self.constants[rest.pop(0)])
+        start = [self.node("Unsqueeze", x, np.array([0])) for x in rest]
         settings = {"hidden_size": states}
         settings |= {"direction": "reverse"} if spec.get("reverse") else {}
         settings |= {"linear_before_reset": 1} if spec.get("reset_after") else {}
         x = self.node("Unsqueeze", gates, np.array([1]))
         identity = theirs(np.eye(len(order) * states))
-        y = self.node(operator.kind.upper(), x, identity, theirs(wh), bias, **settings)
+        y = self.node(
+            operator.kind.upper(), x, identity, theirs(wh), bias, *(["", *start] if start else []),
+            **settings,
+        )  # fmt: skip
         self.node("Squeeze", y, np.array([1, 2]), output=operator.name)
+        if len(operator.outputs) == 2:
+            self._cells(operator, x, (identity, theirs(wh), bias), start, settings)
+
+    def _cells(self, operator, x, weights, start, settings):
+        """c of the last step, as often as there are steps: only the last one is read."""
+        self._count += 1
+        names = [f"cells.{self._count}.{part}" for part in ("y", "h", "c")]
+        values = []
+        for part, w in zip(("w", "r", "b"), weights, strict=True):
+            values.append(f"cells.{self._count}.{part}")
+            self.constants[values[-1]] = _single(w)
+        inputs = [x, *values, *(["", *start] if start else [])]
+        self.nodes.append(helper.make_node("LSTM", inputs, names, **settings))
+        self.node("Squeeze", names[2], np.array([0]), output=operator.outputs[1])
