@@ -153,6 +153,8 @@ def build(
         top=name,
         main=main_text(ports, plain),
         flags=tuple(flags),
+        # Waveforms are of short runs: there the compiler takes longer than the simulation.
+        optimize="-O1" if waves else Recipe.optimize,
         waves=waves,
     )
     return Simulator(build_recipe(recipe, cache) / EXECUTABLE, ports, plain)

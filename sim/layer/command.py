@@ -49,7 +49,7 @@ def run_layer(
     """Run every plan, print the tables and return their figures.
 
     ``small`` takes two macros of eight columns and the first head only, for a quick check;
-    ``waves`` records the first product on the first plan in ``build/waves.vcd``.
+    ``waves`` records one tile of columns on the first plan, on such a core, in ``build/waves.vcd``.
     """
     console = Console()
     unknown = [name for name in plan_names if name not in PLANS]
@@ -61,15 +61,16 @@ def run_layer(
         progress.add_task(f"golden: {len(sentences)} sentences through the encoder")
         products = layer_products(sentences)
     spec = CoreSpec()
-    if small:
+    if small or waves:
         spec = CoreSpec(macro=MacroSpec(columns=8), macros=2, rows=32)
         products = [p for p in products if not p.head]
     if waves:
         products, plan_names = [_first_columns(products[0], spec.columns)], plan_names[:1]
+        WAVES.parent.mkdir(parents=True, exist_ok=True)
     rows = sum(len(p.x) for p in products if p.name == "query")
-    console.print(
-        f"{len(sentences)} sentences, {rows} tokens, encoder layer 1, {len(products)} products"
-    )
+    counts = {"sentence": len(sentences), "token": rows, "product": len(products)}
+    told = ", ".join(f"{n} {name}{'s' * (n > 1)}" for name, n in counts.items())
+    console.print(f"encoder layer 1: {told}")
     runs, areas = _run_all(spec, products, plan_names, with_area and not waves, waves)
     found = summary(spec, products, runs, areas)
     found |= {"sentences": sentences, "tokens": rows}

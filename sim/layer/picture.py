@@ -34,7 +34,8 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
         if with_area:
             _draw_front(axes[1], plans)
         count = len(found["sentences"])
-        figure.suptitle(f"all-MiniLM-L6-v2, layer 1, {count} sentences, {found['tokens']} tokens")
+        sentences = f"{count} sentence{'s' * (count > 1)}"
+        figure.suptitle(f"all-MiniLM-L6-v2, layer 1, {sentences}, {found['tokens']} tokens")
         unfinished = path.with_name(f"{path.name}.{os.getpid()}")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(unfinished, format="svg", metadata={"Date": None})

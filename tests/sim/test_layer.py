@@ -135,6 +135,17 @@ def test_lock_step_takes_the_slowest_macro():
     assert pace._lock_step(np.array([[1, 5], [3, 2]])) == 8
 
 
+@pytest.mark.timeout(400)
+def test_waveforms_are_written(tmp_path, monkeypatch):
+    file = tmp_path / "folder/waves.vcd"
+    monkeypatch.setattr("sim.layer.command.WAVES", file)
+    result = CliRunner().invoke(main, ("layer", "--waves", "--text", "A cat."))
+    assert result.exit_code == 0, result.output
+    content = file.read_text()
+    assert "$enddefinitions" in content and "macro_1" in content
+    assert "query: bit-exact on pairs" in result.output
+
+
 def test_figures_are_written(tmp_path):
     file = tmp_path / "figures.json"
     arguments = ("layer", "--small", "--plan", "pairs", "--text", "A cat.", "--json", str(file))
