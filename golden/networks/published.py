@@ -1,7 +1,10 @@
 """Published networks by name, without their weights: to count operators, products and bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
+
+import numpy as np
 
 from golden.graph import Graph
 from golden.networks.clip import CLIP, CLIP_OUTPUTS, IMAGEBIND, IMAGEBIND_OUTPUTS, embed
@@ -42,34 +45,25 @@ ANSWERS = {
     ),
 }
 
-PUBLISHED: dict[str, Callable[[], Graph]] = {
+_MAKE: dict[str, Callable[[Mapping[str, np.ndarray]], Graph]] = {
+    **{f"kwt{n}": partial(keyword_transformer, f"kwt{n}", kwt_shape(n)) for n in (1, 2, 3)},
+    "att_rnn": partial(attention_rnn, "att_rnn", ATT_RNN),
+    "mhatt_rnn": partial(attention_rnn, "mhatt_rnn", MHATT_RNN),
+    "vit": partial(patch_encoder, "vit", VIT_PATCHES, VIT),
+    **{f"clip_{n}": partial(embed, f"clip_{n}", x, CLIP_OUTPUTS) for n, x in CLIP.items()},
     **{
-        f"kwt{heads}": lambda heads=heads: keyword_transformer(
-            f"kwt{heads}", kwt_shape(heads), empty_weights()
-        )
-        for heads in (1, 2, 3)
+        f"imagebind_{n}": partial(embed, f"imagebind_{n}", x, IMAGEBIND_OUTPUTS)
+        for n, x in IMAGEBIND.items()
     },
-    "att_rnn": lambda: attention_rnn("att_rnn", ATT_RNN, empty_weights()),
-    "mhatt_rnn": lambda: attention_rnn("mhatt_rnn", MHATT_RNN, empty_weights()),
-    "vit": lambda: patch_encoder("vit", VIT_PATCHES, VIT, empty_weights()),
-    **{
-        f"clip_{name}": lambda name=name: embed(
-            f"clip_{name}", CLIP[name], CLIP_OUTPUTS, empty_weights()
-        )
-        for name in CLIP
-    },
-    **{
-        f"imagebind_{name}": lambda name=name: embed(
-            f"imagebind_{name}", IMAGEBIND[name], IMAGEBIND_OUTPUTS, empty_weights()
-        )
-        for name in IMAGEBIND
-    },
-    "visual_bert": lambda: visual_bert(
-        "visual_bert", VisualBertShape(encoder=BERT), empty_weights()
-    ),
-    "vilbert": lambda: vilbert("vilbert", VILBERT, empty_weights()),
-    **{
-        f"vqa_{name}": lambda name=name: BASELINES[name](name, ANSWERS[name], empty_weights())
-        for name in BASELINES
-    },
+    "visual_bert": partial(visual_bert, "visual_bert", VisualBertShape(encoder=BERT)),
+    "vilbert": partial(vilbert, "vilbert", VILBERT),
+    **{f"vqa_{n}": partial(make, f"vqa_{n}", ANSWERS[n]) for n, make in BASELINES.items()},
 }
+
+
+def published(name: str) -> Graph:
+    """The network of that name, with empty weights."""
+    return _MAKE[name](empty_weights())
+
+
+PUBLISHED: dict[str, Callable[[], Graph]] = {name: partial(published, name) for name in _MAKE}

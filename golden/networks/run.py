@@ -137,14 +137,13 @@ def run_real(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def quantize_inputs(graph: Graph, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs of an integer graph: real values rounded to its scales, ids and masks as they are."""
-    return {
-        name: saturate(
-            np.floor(x / graph.tensors[name].scale + 0.5), graph.tensors[name].bits
-        ).astype(np.int64)
-        if np.asarray(x).dtype.kind == "f"
-        else x
-        for name, x in inputs.items()
-    }
+    values = dict(inputs)
+    for name, x in inputs.items():
+        if np.asarray(x).dtype.kind == "f":
+            tensor = graph.tensors[name]
+            codes = np.floor(np.asarray(x) / tensor.scale + 0.5)
+            values[name] = saturate(codes, tensor.bits, tensor.signed).astype(np.int64)
+    return values
 
 
 def call_integer(operator: Operator, values: dict[str, Any]) -> None:

@@ -98,7 +98,10 @@ def allowed_keys(
     queries: int, keys: int, mask: ArrayLike | None, *, causal: bool = False
 ) -> np.ndarray:
     """(N, T): which query sees which key; the last query of a causal row sees the last key."""
-    allowed = np.broadcast_to(True if mask is None else np.asarray(mask), (queries, keys))
+    mask = np.asarray(True if mask is None else mask)
+    if mask.dtype.kind != "b":
+        raise ValueError(f"a mask is true where a key is seen: it must be bool, not {mask.dtype}")
+    allowed = np.broadcast_to(mask, (queries, keys))
     return np.tril(allowed, keys - queries) if causal else allowed
 
 

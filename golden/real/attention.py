@@ -20,13 +20,16 @@ def attention(
 ) -> np.ndarray:
     """``(N, D), (T, D), (T, D) -> (N, D)``; ``mask`` of ``(N, T)`` or ``(T,)``, true where seen.
 
-    ``scale`` stands for another factor than ``1 / sqrt(d)``.
+    A mask of real numbers is added to the scores instead. ``scale`` stands for another factor than
+    ``1 / sqrt(d)``.
     """
     q = query.reshape(len(query), heads, -1).swapaxes(0, 1)  # (H, N, d)
     k = key.reshape(len(key), heads, -1).swapaxes(0, 1)  # (H, T, d)
     v = value.reshape(len(value), heads, -1).swapaxes(0, 1)  # (H, T, d)
     divisor = q.dtype.type(np.sqrt(q.shape[-1]) if scale is None else 1 / scale)
     scores = q @ k.swapaxes(-1, -2) / divisor  # (H, N, T)
+    if mask is not None and mask.dtype.kind == "f":
+        scores, mask = scores + mask, None
     allowed = np.broadcast_to(True if mask is None else mask, scores.shape[1:])
     if causal:
         allowed = np.tril(allowed, len(key) - len(query))

@@ -164,3 +164,9 @@ def test_heads_do_not_mix() -> None:
         x[:, 32:] = 77
     assert (attention(spec, *changed)[:, :32] == attention(spec, *inputs)[:, :32]).all()
     assert (attention(spec, *changed)[:, 32:] != attention(spec, *inputs)[:, 32:]).any()
+
+
+def test_a_mask_is_bool() -> None:
+    spec, inputs, _ = case(AttentionSpec(heads=2), 3, 10, 1.0)
+    with pytest.raises(ValueError, match="it must be bool, not float64"):
+        attention(spec, *inputs, np.zeros(10))

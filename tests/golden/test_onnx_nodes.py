@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx_cases import node_cases
 
 from golden.integer import matmul
 from golden.real import activation
@@ -21,7 +22,6 @@ from golden.real.softmax import softmax
 from golden.real.top_k import top_k
 from golden.real.windows import windows
 
-onnx = pytest.importorskip("onnx", reason="onnx is in the extra 'reference'")
 pytestmark = [
     pytest.mark.xdist_group("onnx"),
     pytest.mark.filterwarnings("ignore"),
@@ -203,28 +203,19 @@ def test_claimed_nodes_pass() -> None:
 
     The counts are ONNX 1.23's.
     """
-    from onnx.backend.test.case.node import collect_testcases
-
     passed: Counter[str] = Counter()
     left_out = set()
-    for case in collect_testcases(None):
-        nodes = case.model.graph.node
-        if len(nodes) != 1 or nodes[0].op_type not in CLAIMED:
+    for case in node_cases():
+        if case.kind not in CLAIMED:
             continue
         if case.name in NOT_CLAIMED:
             left_out.add(case.name)
             continue
-        node = nodes[0]
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        given, expected = case.data_sets[0]
-        present = [str(index) for index, name in enumerate(node.input) if name]
-        inputs = dict(zip(present, given, strict=True))
-        wanted = [index for index, name in enumerate(node.output) if name]
-        results = RUN[node.op_type](inputs, attributes)
-        for index, value in zip(wanted, expected, strict=True):
+        results = RUN[case.kind](case.inputs, case.attributes)
+        for index, value in case.outputs.items():
             np.testing.assert_allclose(
                 results[index], value, rtol=1e-5, atol=1e-5, err_msg=case.name
             )
-        passed[node.op_type] += 1
+        passed[case.kind] += 1
     assert passed == CLAIMED
     assert left_out == NOT_CLAIMED.keys()
