@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from golden.spec import Sign
 from hw.options import field_options
 
 
@@ -70,6 +71,13 @@ def generate(name: str, folder: Path, **choices: Any) -> None:
     help="Input vectors (..., lanes) as .npy, for the cycles of plans that depend on data.",
 )
 @click.option("--unsigned", is_flag=True, help="The codes are unsigned.")
+@click.option(
+    "--input-sign",
+    "input_signs",
+    multiple=True,
+    type=click.Choice(["signed", "unsigned", "either"]),
+    help="Blocks for such inputs, each against fixed for the same; several may be given.",
+)
 @click.option("--jobs", default=2, help="Yosys runs at a time.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write JSON.")
 def area(
@@ -79,6 +87,7 @@ def area(
     liberty: Path | None,
     codes: Path | None,
     unsigned: bool,
+    input_signs: tuple[Sign, ...],
     jobs: int,
     json_file: Path | None,
 ) -> None:
@@ -90,7 +99,7 @@ def area(
     chosen = choose_libraries(libraries, liberty)
     vectors = None if codes is None else read_codes(codes)
     selected = names if names and not every else table_names()
-    rows = measure_blocks(selected, chosen, vectors, not unsigned, jobs)
+    rows = measure_blocks(selected, chosen, vectors, not unsigned, jobs, input_signs)
     show(rows)
     if json_file is not None:
         content: dict[str, Any] = {"yosys": version(), "blocks": as_data(rows)}

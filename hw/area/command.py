@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from golden.spec import MacroSpec
+from golden.spec import MacroSpec, Sign
 from hw.area.design import Design
 from hw.area.library import CMOS, GATES, SMALLEST, Library, liberty_library
 from hw.area.measure import Area, measure
@@ -17,6 +17,9 @@ from hw.area.table import Row, area_table, speed_table
 from hw.catalog import BLOCKS, DEFAULT, Selection, names, select
 from hw.macro.plan import MacroPlan
 from hw.macro.schedule import cycles
+
+WIDTH = 140
+"""Columns of a table; a narrower terminal wraps the lines, which loses nothing."""
 
 LIBRARIES = {library.name: library for library in (GATES, CMOS, SMALLEST)}
 
@@ -74,13 +77,17 @@ def measure_blocks(
     codes: NDArray | None,
     signed: bool,
     jobs: int,
+    input_signs: Sequence[Sign] = (),
 ) -> list[Row]:
     """Measure every named block in every library, with progress on the error stream.
+
+    With ``input_signs`` a block that has inputs is measured with each of them, against ``fixed``
+    with the same.
 
     Blocks are emitted one after the other while Yosys works on those before. Cycles are a macro's:
     what the macros of a core lose by waiting for each other is left out.
     """
-    selections = {name: select(name) for name in chosen}
+    selections = [one for name in chosen for one in _with_signs(name, input_signs)]
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), TimeElapsedColumn())
     with (
@@ -88,25 +95,31 @@ def measure_blocks(
         ThreadPoolExecutor(jobs) as pool,
     ):
 
-        def job(name: str, design: Design, library: Library) -> Row:
-            task = progress.add_task(f"{name} ({library.name})")
+        def job(
+            name: str, sign: Sign | None, selection: Selection, design: Design, library: Library
+        ) -> Row:
+            label = _label(name, sign)
+            task = progress.add_task(f"{label} ({library.name})")
 
             def tell(module: str) -> None:
-                progress.update(task, description=f"{name} ({library.name}): {module}")
+                progress.update(task, description=f"{label} ({library.name}): {module}")
 
             area = measure(design, library, progress=tell)
             progress.remove_task(task)
-            return _row(name, selections[name], area, codes, signed)
+            return _row(name, sign, selection, area, codes, signed)
 
         pending = []
         emitting = progress.add_task("")
         try:
-            for number, (name, selection) in enumerate(selections.items(), 1):
-                line = f"[{number}/{len(selections)}] Verilog of {name}"
+            for number, (name, sign, selection) in enumerate(selections, 1):
+                line = f"[{number}/{len(selections)}] Verilog of {_label(name, sign)}"
                 progress.update(emitting, description=line)
                 design = Design.of(selection.create())
                 for library in libraries:
-                    pending.append((library, pool.submit(job, name, design, library)))
+                    pending.append((
+                        library,
+                        pool.submit(job, name, sign, selection, design, library),
+                    ))
             progress.update(emitting, description="Yosys")
             done = [(library, future.result()) for library, future in pending]
         except BaseException:
@@ -115,8 +128,28 @@ def measure_blocks(
     return [row for library in libraries for one, row in done if one is library]
 
 
-def _row(name: str, selection: Selection, area: Area, codes: NDArray | None, signed: bool) -> Row:
+def _with_signs(name: str, input_signs: Sequence[Sign]) -> list[tuple[str, Sign | None, Selection]]:
+    plain = select(name)
+    if not input_signs or BLOCKS[plain.block].macro(plain.spec) is None:
+        return [(name, None, plain)]
+    return [(name, sign, select(name, {"input_sign": sign})) for sign in input_signs]
+
+
+def _label(name: str, sign: Sign | None) -> str:
+    return name if sign is None else f"{name} {sign}"
+
+
+def _row(
+    name: str,
+    sign: Sign | None,
+    selection: Selection,
+    area: Area,
+    codes: NDArray | None,
+    signed: bool,
+) -> Row:
     kind, spec_name, plan_name = names()[name]
+    # A sign of its own makes a group of its own.
+    name, spec_name = _label(name, sign), _label(spec_name, sign)
     spec = BLOCKS[kind].macro(selection.spec)
     if spec is None:
         return Row(name=name, kind=kind, spec_name=spec_name, plan_name=plan_name, area=area)
@@ -129,13 +162,14 @@ def _row(name: str, selection: Selection, area: Area, codes: NDArray | None, sig
         area=area,
         tokens=plan.tokens,
         products=selection.spec.lanes * selection.spec.columns * plan.tokens,
-        cycles=mean_cycles(spec, plan, codes, signed),
+        cycles=mean_cycles(spec, plan, codes, signed and spec.input_sign != "unsigned"),
     )
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Print two tables per library."""
+    """Print two tables per library, whole numbers whatever the terminal's width."""
     console = Console()
+    console.width = max(console.width, WIDTH)
     for library in dict.fromkeys(row.area.library for row in rows):
         mine = [row for row in rows if row.area.library == library]
         console.print(area_table(mine, f"Area, {library}: registers are logic, storage is apart"))

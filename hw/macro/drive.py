@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import MacroSpec, ceil_log2
+from hw.macro.bit_heap import BitHeap
 from hw.macro.plan import MacroPlan
 from hw.macro.step import digit_count, step_layout
 
@@ -142,7 +143,7 @@ class Drive(wiring.Component):
             digit = source.digit & source.negative.replicate(plan.bits_per_cycle)
             negated.append(digit << (source.shift * plan.bits_per_cycle))
         if negated:
-            m.d.comb += o.correction.eq(sum(negated[1:], start=negated[0]))
+            m.d.comb += o.correction.eq(_sum(m, negated, len(o.correction)))
 
     def _ring_words(self, m: Module) -> None:
         for lane in range(self.spec.lanes):
@@ -160,8 +161,17 @@ class Drive(wiring.Component):
             o.bits.eq(step.bits),
             o.signs.eq(step.negatives),
             o.shift.eq(step.shift),
-            o.correction.eq(sum(places[1:], start=places[0])),
+            o.correction.eq(_sum(m, places, len(o.correction))),
         ]
+
+
+def _sum(m: Module, terms: list[Value], width: int) -> Value:
+    heap = BitHeap(width)
+    for index, term in enumerate(terms):
+        negated = Signal(term.shape(), name=f"negated_{index}")
+        m.d.comb += negated.eq(term)
+        heap.add(negated)
+    return heap.sum(m)
 
 
 def _pairs(bits: list[Value]) -> list[list[Value]]:

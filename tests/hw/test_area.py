@@ -301,6 +301,24 @@ def test_command_writes_stable_keys(tmp_path, monkeypatch):
     assert {"cells", "transistors", "gate_equivalents", "storage_bits"} <= data["blocks"][0].keys()
 
 
+def test_signs_of_inputs_have_their_own_baseline(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["macro-tiny-fixed", "macro-tiny"]
+    signs = ["--input-sign", "signed", "--input-sign", "unsigned"]
+    options = [*signs, "--library", "gates", "--json", "area.json"]
+    done = CliRunner().invoke(main, ["area", *names, *options])
+    assert done.exit_code == 0, done.output
+    blocks = {
+        block["block"]: block for block in json.loads(Path("area.json").read_text())["blocks"]
+    }
+    assert list(blocks) == [f"{name} {sign}" for name in names for sign in signs[1::2]]
+    sizes = {name: block["transistors"] for name, block in blocks.items()}
+    for sign in signs[1::2]:
+        ratio = sizes[f"macro-tiny {sign}"] / sizes[f"macro-tiny-fixed {sign}"]
+        assert blocks[f"macro-tiny {sign}"]["times_fixed"] == pytest.approx(ratio)
+    assert sizes["macro-tiny unsigned"] != sizes["macro-tiny signed"]
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [

@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 
+from golden.spec import ceil_log2
+from hw.macro.bit_heap import BitHeap
 from hw.macro.feeders.base import Feeder
+from hw.macro.feeders.helpers import Helpers
+from hw.macro.feeders.lines import choose, encode
 
 
 class SpillFeeder(Feeder):
@@ -18,132 +22,132 @@ class SpillFeeder(Feeder):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        if self.plan.encoding == "sign_magnitude":
-            magnitudes, signs = self.magnitudes(m)
-            low = magnitudes
-            # above[t - 1]: what is spilled, at its place, when the ordinary lanes take t digits.
-            above = [
-                [Cat(Const(0, t * self._step), self._digits_above(x, t)) for x in magnitudes]
-                for t in range(1, self.digits)
-            ]
-            above_signs = [signs] * (self.digits - 1)
-        else:
-            signs = [Value.cast(0)] * self.spec.lanes
-            low = [self._widened(self.i.p.data[0][lane]) for lane in range(self.spec.lanes)]
-            above, above_signs = self._signed_parts(m)
-        self._steps(m, low, signs, above, above_signs)
-        return m
+        digits, lanes = self.digits, self.spec.lanes
+        sign_magnitude = self.plan.encoding == "sign_magnitude"
+        low, signs = self._low(m)
+        # chosen[T - 1]: T is the least that fits; enough[T - 1]: that is at most T.
+        chosen, enough = Signal(digits), Signal(digits)
+        m.d.comb += chosen.eq(enough & ~(enough << 1))
 
-    @property
-    def _step(self) -> int:
-        return self.plan.bits_per_cycle
-
-    def _widened(self, x: Value) -> Value:
-        return self.extended(x, self.digits * self._step)
-
-    def _digits_above(self, x: Value, place: int) -> Value:
-        missing = self.digits * self._step - len(x)
-        return Cat(x, Const(0, missing))[place * self._step :]
-
-    def _signed_parts(self, m: Module) -> tuple[list[list[Value]], list[list[Value]]]:
-        """Per T and lane: magnitude of the part above at its place, and its sign."""
-        above, above_signs = [], []
-        signed = self.signed_flag()
-        for place in range(1, self.digits):
-            low = place * self._step
-            parts, part_signs = [], []
-            for lane in range(self.spec.lanes):
-                x = self._widened(self.i.p.data[0][lane])
-                high = Cat(x[low:], signed & x[-1]).as_signed()
-                carried = Signal(len(high), name=f"carried_{place}_{lane}")
-                magnitude = Signal(len(high), name=f"above_{place}_{lane}")
-                m.d.comb += carried.eq(high + (x[low - 1] & signed))
-                negative = carried[-1] & signed
-                m.d.comb += magnitude.eq(Mux(negative, -carried, carried))
-                parts.append(Cat(Const(0, low), magnitude)[: self.digits * self._step])
-                part_signs.append(negative)
-            above.append(parts)
-            above_signs.append(part_signs)
-        return above, above_signs
-
-    def _steps(
-        self,
-        m: Module,
-        low: list[Value],
-        signs: list[Value],
-        above: list[list[Value]],
-        above_signs: list[list[Value]],
-    ) -> None:
-        digits, lanes, helpers = self.digits, self.spec.lanes, self.plan.helpers
-        # Marks of the digits that would be spilled, digit by digit, all lanes of one side by side.
-        marks = [
-            Cat(
-                x[digit * self._step : (digit + 1) * self._step].any()
-                for digit in range(digits)
-                for x in parts
-            )
-            for parts in above
-        ]
-        fits = [
-            sum(mark[1:], start=mark[0]) <= helpers * place for place, mark in enumerate(marks, 1)
-        ]
         index, first, last = Signal(range(max(digits, 2))), Signal(), Signal()
         m.d.comb += last.eq(index == 0)
         load, advance = self.hold(m, first=first, last=last)
-        negative = Signal()
-
-        remaining = Signal(digits * lanes)
-        held_low = [Signal(digits * self._step, name=f"low_{lane}") for lane in range(lanes)]
-        held_above = [Signal(digits * self._step, name=f"high_{lane}") for lane in range(lanes)]
-        held_signs, high_signs = Signal(lanes), Signal(lanes)
+        coming = Signal.like(index)
+        m.d.comb += coming.eq(Mux(load, encode(list(chosen)), index - 1))
+        negative, held_signs = Signal(), Signal(lanes)
+        held = [Signal.like(x, name=f"held_{lane}", reset_less=True) for lane, x in enumerate(low)]
         with m.If(load):
-            m.d.sync += [first.eq(1), negative.eq(self.signed_flag()), held_signs.eq(Cat(signs))]
-            m.d.sync += [index.eq(digits - 1), remaining.eq(0)]
-            m.d.sync += [register.eq(x) for register, x in zip(held_low, low, strict=True)]
-            # The least T that fits is written last.
-            for place in range(digits - 1, 0, -1):
-                with m.If(fits[place - 1]):
-                    m.d.sync += [index.eq(place - 1), remaining.eq(marks[place - 1])]
-                    m.d.sync += high_signs.eq(Cat(above_signs[place - 1]))
-                    for register, x in zip(held_above, above[place - 1], strict=True):
-                        m.d.sync += register.eq(x)
+            m.d.sync += [first.eq(1), negative.eq(self.signed_flag()), held_signs.eq(signs)]
+            m.d.sync += [register.eq(x) for register, x in zip(held, low, strict=True)]
         with m.Elif(advance):
-            m.d.sync += [index.eq(index - 1), first.eq(0)]
+            m.d.sync += first.eq(0)
+        with m.If(load | advance):
+            m.d.sync += index.eq(coming)
+        for lane, register in enumerate(held):
+            digit = register.word_select(index, self.plan.bits_per_cycle)
+            m.d.comb += self.o.p.digits[0][lane].eq(digit)
 
-        if self.plan.encoding == "sign_magnitude":
+        m.submodules.helpers = helpers = Helpers(self.spec, self.plan)
+        m.d.comb += [
+            helpers.load.eq(load),
+            helpers.advance.eq(advance),
+            helpers.index.eq(coming),
+            self.o.p.helpers.eq(helpers.o),
+        ]
+        if sign_magnitude:
+            # What is above T is part of what is held, and place k is left where T is at most k.
+            rows = self._rows(m, "", low, 1)
+            counts = self._counts(m, "", rows)
+            fits = [self._fits(m, place, counts[place - 1 :]) for place in range(1, digits)]
+            left = [row & enough[k].replicate(lanes) for k, row in enumerate(rows)]
+            high = [Mux(load, x, register) for x, register in zip(low, held, strict=True)]
+            high_signs: Value = Mux(load, signs, held_signs)
             m.d.comb += self.o.p.signs.eq(held_signs)
         else:
+            parts = [self._signed_part(m, low, place) for place in range(1, digits)]
+            every = [self._rows(m, f"_{k}", part[:-1], k) for k, part in enumerate(parts, 1)]
+            fits = [
+                self._fits(m, place, self._counts(m, f"_{place}", rows))
+                for place, rows in enumerate(every, 1)
+            ]
+            left = [
+                choose(chosen, [every[t][k - t] for t in range(k + 1)]) for k in range(digits - 1)
+            ]
+            *high, high_signs = [
+                self._kept(m, f"above_{k}", load, choose(chosen, [part[k] for part in parts]))
+                for k in range(lanes + 1)
+            ]
             m.d.comb += self.o.p.negative.eq(negative & first)
-        for lane, register in enumerate(held_low):
-            m.d.comb += self.o.p.digits[0][lane].eq(register.word_select(index, self._step))
+        m.d.comb += [
+            enough.eq(Cat(*(Cat(fits[:place]).any() for place in range(1, digits)), 1)),
+            *(helpers.marks[k].eq(row) for k, row in enumerate(left)),
+            *(helpers.magnitudes[lane].eq(x) for lane, x in enumerate(high)),
+            helpers.signs.eq(high_signs),
+        ]
+        return m
 
-        left: Value = remaining
-        for helper in range(helpers):
-            port = self.o.p.helpers[helper]
-            picked = Signal(digits * lanes, name=f"picked_{helper}")
-            m.d.comb += picked.eq(left & -left)
-            lane_lines = Cat(picked[lane::lanes].any() for lane in range(lanes))
-            place_lines = [
-                picked[digit * lanes : (digit + 1) * lanes].any() for digit in range(digits)
-            ]
-            lane_index, place_index = _encode(list(lane_lines)), _encode(place_lines)
-            source = Array(held_above)[lane_index]
-            digit = source.word_select(place_index, self._step)
+    def _low(self, m: Module) -> tuple[list[Signal], Value]:
+        """What the ordinary lanes take their digits of, and the signs of sign-magnitude."""
+        width = self.digits * self.plan.bits_per_cycle
+        if self.plan.encoding == "sign_magnitude":
+            values, lane_signs = self.magnitudes(m)
+            signs: Value = Cat(lane_signs)
+        else:
+            values = [self.extended(x, width) for x in self.i.p.data[0]]
+            signs = Const(0, self.spec.lanes)
+        low = [Signal(width, name=f"low_{lane}") for lane in range(self.spec.lanes)]
+        m.d.comb += [wide.eq(x) for wide, x in zip(low, values, strict=True)]
+        return low, signs
+
+    def _signed_part(self, m: Module, low: list[Signal], place: int) -> list[Value]:
+        """Per lane the magnitude of what is above ``place``, where it stands; then all signs."""
+        start, signed = place * self.plan.bits_per_cycle, self.signed_flag()
+        parts, signs = [], Signal(len(low), name=f"signs_{place}")
+        for lane, x in enumerate(low):
+            high = Cat(x[start:], signed & x[-1]).as_signed()
+            carried = Signal(len(high), name=f"carried_{place}_{lane}")
+            magnitude = Signal(len(x), name=f"above_{place}_{lane}")
             m.d.comb += [
-                port.lane.eq(lane_index),
-                port.digit.eq(digit & picked.any().replicate(self._step)),
-                port.shift.eq(place_index - index),
-                port.negative.eq((lane_lines & high_signs).any()),
+                carried.eq(high + (x[start - 1] & signed)),
+                signs[lane].eq(carried[-1] & signed),
+                magnitude.eq(Cat(Const(0, start), Mux(signs[lane], -carried, carried))),
             ]
-            left = left & ~picked
-        with m.If(advance & ~load):
-            m.d.sync += remaining.eq(left)
+            parts.append(magnitude)
+        return [*parts, signs]
 
+    def _rows(self, m: Module, name: str, values: list[Any], place: int) -> list[Signal]:
+        """Per place from ``place`` on, the lanes whose digit is not zero."""
+        rows = []
+        for digit in range(place, self.digits):
+            row = Signal(self.spec.lanes, name=f"row{name}_{digit}")
+            m.d.comb += row.eq(
+                Cat(x.word_select(digit, self.plan.bits_per_cycle).any() for x in values)
+            )
+            rows.append(row)
+        return rows
 
-def _encode(lines: list[Value]) -> Value:
-    """Index of the one line that is set."""
-    width = max(1, (len(lines) - 1).bit_length())
-    return Cat(
-        Cat(line for index, line in enumerate(lines) if (index >> bit) & 1).any()
-        for bit in range(width)
-    )
+    def _counts(self, m: Module, name: str, rows: list[Signal]) -> list[Signal]:
+        counts = []
+        for index, row in enumerate(rows):
+            heap = BitHeap(ceil_log2(self.spec.lanes + 1))
+            for bit in row:
+                heap.add_bit(bit, 0)
+            counts.append(Signal(heap.width, name=f"count{name}_{index}"))
+            m.d.comb += counts[-1].eq(heap.sum(m))
+        return counts
+
+    def _fits(self, m: Module, place: int, counts: list[Signal]) -> Value:
+        heap = BitHeap(ceil_log2(self.spec.lanes * len(counts) + 1))
+        for count in counts:
+            heap.add(count)
+        total, fit = Signal(heap.width, name=f"total_{place}"), Signal(name=f"fits_{place}")
+        m.d.comb += [total.eq(heap.sum(m)), fit.eq(total <= self.plan.helpers * place)]
+        return fit
+
+    def _kept(self, m: Module, name: str, load: Value, value: Value) -> Value:
+        """Return ``value`` while it is loaded, then what was loaded."""
+        now = Signal(len(value), name=name)
+        kept = Signal(len(value), name=f"{name}_held", reset_less=True)
+        m.d.comb += now.eq(Mux(load, value, kept))
+        m.d.sync += kept.eq(now)
+        return now
