@@ -95,8 +95,8 @@ def _roles(graph: Graph, operator: Operator) -> Iterator[Role]:
         case "quantize":
             yield _exponent(names[1], ())
         case "embedding" | "position" | "prepend":
-            low, high = integer_range(graph.tensors[operator.name].bits)
-            yield Role(names[1], low, high, None)
+            tensor = graph.tensors[operator.name]
+            yield Role(names[1], *integer_range(tensor.bits, tensor.signed), None)
         case "attention":
             yield from _dot_attention(names[3:8], requantize, spec.heads)
         case "additive_attention":

@@ -7,9 +7,11 @@ Letters: N steps, T keys, H states, A width of queries and keys, D width of the 
 3. gates' = saturate(gates + context Wc), a product of codes of the context.
 4. the cell's own step.
 
-Keys come projected: they are made once per sentence, whatever the number of steps. Error: those of
-its parts, ``golden.ops.recurrent`` and the attention's; the context's scale is the values', since
-a mean of values leaves no range that they have.
+Keys come projected: they are made once per sentence, whatever the number of steps. The context's
+scale is the values', since a mean of values leaves no range that they have.
+
+Error: a step from a known state is within three codes of 8 bits, 3 / 127, of the real cell's state
+and context with the weights as given: those of ``golden.ops.recurrent`` and of the attention.
 """
 
 import numpy as np

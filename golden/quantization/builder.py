@@ -82,7 +82,7 @@ class IntegerBuilder:
                 }
                 for name in operator.outputs[1:]
             },
-            **{"bits": bits, "scale": self.scale[operator.name], **numbers},
+            **{"bits": bits, "scale": self.scale.get(operator.name, 1.0), **numbers},
         )
 
     def multipliers(

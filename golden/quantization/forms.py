@@ -131,12 +131,16 @@ def move(build: IntegerBuilder, operator: Operator) -> None:
         MOVE_SPECS[operator.kind](**(operator.spec or {})) if operator.kind in MOVE_SPECS else None
     )
     inputs = [
-        build.graph.constant(name, _rounded(build.real.constants[name], build.scale[operator.name]))
+        build.graph.constant(
+            name, _rounded(build.real.constants[name], build.scale.get(operator.name, 1.0))
+        )
         if name in build.real.constants
         else name
         for name in operator.inputs
     ]
-    build.apply(operator, spec, *inputs)
+    is_mask = operator.name not in build.scale
+    numbers = {"bits": 1, "scale": 1.0, "signed": False} if is_mask else {}
+    build.apply(operator, spec, *inputs, **numbers)
 
 
 def _rounded(table: np.ndarray, scale: float) -> np.ndarray:

@@ -99,6 +99,24 @@ def test_integers_keep_the_probabilities(name: str) -> None:
                 assert -(1 << 15) <= values[output].min() <= values[output].max() < 1 << 15
 
 
+@pytest.mark.parametrize("name", [name for name in SHAPES if SHAPES[name].attention != "none"])
+def test_a_step_is_within_its_bound(name: str) -> None:
+    """The real cell reads what the integer network's cell reads, and has the weights as given."""
+    real, integer = network(name), integer_network(name)
+    attend = next(o for o in real.operators if o.kind == "attention_recurrent")
+    states = 2 if SHAPES[name].cell == "lstm" else 1
+    for seed in range(10):
+        given = inputs(name, seed, target=1)
+        codes = run_integer(integer, given)
+        scaled = {x: codes[x] * integer.tensors[x].scale for x in attend.inputs[: 3 + states]}
+        values = {**real.constants, **given, **scaled}
+        call_real(attend, values)
+        for output in attend.outputs:
+            error = values[output] - codes[output] * integer.tensors[output].scale
+            assert np.abs(error).max() <= 3 / 127
+            assert np.abs(values[output]).max() > 0.1
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_file_keeps_the_network(name: str, tmp_path: Path) -> None:
     graph, given = integer_network(name), inputs(name, 2)

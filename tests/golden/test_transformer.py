@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from golden.graph import Graph
+from golden.networks.check import check_network
 from golden.networks.decoding import Growing, beam, greedy
 from golden.networks.run import call_integer, call_real, run_integer, run_real
 from golden.networks.transformer import EncoderShape, encoder_decoder
@@ -43,7 +44,7 @@ def weights(seed: int = 0) -> dict[str, np.ndarray]:
     return made
 
 
-def network(norm: str) -> Graph:
+def network(norm: str, **settings: object) -> Graph:
     shape = EncoderShape(
         layers=2,
         width=WIDTH,
@@ -54,8 +55,15 @@ def network(norm: str) -> Graph:
         epsilon=1e-6,
         activation="relu",
         norm=norm,
+        **settings,
     )
-    return encoder_decoder("translator", shape, weights())
+    made = weights()
+    if settings.get("bias_token"):
+        rng = np.random.default_rng(1)
+        for name in [name for name in made if name.endswith((".key.bias", ".value.bias"))]:
+            table = name.replace(".bias", ".bias_token.table")
+            made[table] = rng.normal(0, 1, (1, WIDTH))
+    return encoder_decoder("translator", shape, made)
 
 
 def inputs(seed: int, source: int = 9, target: int = 7) -> dict[str, np.ndarray]:
@@ -67,10 +75,10 @@ def inputs(seed: int, source: int = 9, target: int = 7) -> dict[str, np.ndarray]
     }
 
 
-def integer_network(norm: str) -> Graph:
+def integer_network(norm: str, **settings: object) -> Graph:
     samples = [inputs(seed, 12, 12) for seed in range(100, 112)]
     return quantize_network(
-        network(norm), samples, QuantizeSettings(probability_bits=12, key_block=4)
+        network(norm, **settings), samples, QuantizeSettings(probability_bits=12, key_block=4)
     )
 
 
@@ -114,6 +122,31 @@ def test_growing_rows_equal_the_whole_run_bit_for_bit(norm: str, pieces: tuple[i
     ends = np.cumsum(pieces)[:-1]
     rows = [growing.append(piece) for piece in np.split(given["target_ids"], ends)]
     assert (np.concatenate(rows) == whole).all()
+
+
+KINDS = [{"bias_token": True}, {"kind": "linear"}]
+
+
+@pytest.mark.parametrize("settings", KINDS)
+def test_other_kinds_of_attention_grow_and_keep_the_probabilities(settings: dict) -> None:
+    """Bias tokens beside masks and causality, and linear attention; row by row the same bits."""
+    real, graph = network("post", **settings), integer_network("post", **settings)
+    check_network(graph)
+    plain = network("post")
+    for seed in range(3):
+        given = inputs(seed)
+        p = run_real(real, given)["probabilities"]
+        q = run_integer(graph, given)["probabilities"]
+        cosine = (p * q).sum(axis=1) / np.linalg.norm(p, axis=1) / np.linalg.norm(q, axis=1)
+        assert cosine.min() > 0.99
+        assert np.abs(run_real(plain, given)["probabilities"] - p).max() > 1e-3
+        longer = {**given, "target_ids": np.append(given["target_ids"], [1, 2])}
+        later = run_real(real, longer)["probabilities"][:7]
+        np.testing.assert_allclose(later, p, atol=1e-12)
+        fixed = {name: given[name] for name in ("source_ids", "source_mask")}
+        growing = Growing(graph, fixed, "target_ids", call_integer)
+        rows = [growing.append(piece) for piece in np.split(given["target_ids"], [1, 4])]
+        assert (np.concatenate(rows) == q).all()
 
 
 @pytest.mark.parametrize(("norm", "make", "call"), [
