@@ -32,6 +32,10 @@ test: setup ## the tests, minutes: DATA=folder of models and data, STRICT=1 fail
 # After lint and test, one step a line, the quick ones first.
 check: lint test ## what CI runs: lint, test, and the steps below
 	$(PYTHON) -m sim layer --small
+	$(PYTHON) -m sim netlist macro
+	$(PYTHON) -m sim mutate macro --count 20 --require 90
+	$(PYTHON) -m sim mutate core --count 20 --require 90
+	$(PYTHON) -m sim equivalence
 
 prove: setup ## every proof, hours, resumable: writes results/*.json
 	$(PYTHON) -m sim prove
@@ -57,8 +61,9 @@ lint: setup ## style, format, types, and which house may import which
 	.venv/bin/lint-imports
 	$(PYTHON) -m mypy
 
-docs: setup ## draw the diagrams of docs/architecture.md again
+docs: setup ## draw the diagrams of docs/architecture.md and the README's results again
 	$(PYTHON) -m docs.diagram
+	$(PYTHON) -m docs.results
 
 clean: ## remove what was built, .venv apart
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

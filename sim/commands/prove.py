@@ -17,6 +17,8 @@ RESULTS = ROOT / "results"
 
 CODES = "build/codes.npy"
 
+MUTANTS = ("--count", "200", "--seed", "1", "--require", "97")
+
 STEPS: dict[str, tuple[str, ...]] = {
     "accuracy": ("golden", "accuracy"),
     "ratios": ("sim", "ratios"),
@@ -27,6 +29,11 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("macro-fixed", "macro-skip", "macro-ring", "macro-spill-1", "macro-spill-2"),
         *("macro-pairs", "macro-pairs-4", "core-fixed", "core-pairs"),
     ),
+    "equivalence": ("sim", "equivalence"),
+    "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
+    "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
+    "mutate-macro": ("sim", "mutate", "macro", *MUTANTS),
+    "mutate-core": ("sim", "mutate", "core", *MUTANTS),
 }
 """Measurements by name: arguments of ``python -m`` for what prints them and takes ``--json``."""
 
@@ -77,8 +84,8 @@ def _run(arguments: Sequence[str]) -> None:
 def prove(names: tuple[str, ...]) -> None:
     """Measure everything that takes long, into results/NAME.json.
 
-    NAMES are steps, all by default; an unknown one gets the list. A result that holds for today's RTL is kept, so
-    an interrupted run goes on where it stopped.
+    NAMES are steps, all by default; an unknown one gets the list. A result that holds for today's
+    RTL is kept, so an interrupted run goes on where it stopped.
     """
     unknown = [name for name in names if name not in STEPS]
     if unknown:

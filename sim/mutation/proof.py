@@ -1,21 +1,27 @@
 """Proof that a mutant cannot be told from its circuit by anything that a stream shows.
 
-Circuit and mutant stand side by side with the same inputs, resets at any time among them. First
-from any state, the same in both: whatever leaves and whatever is stored next must be equal, which a
-SAT solver decides. Else from the initial state, with registers that nobody resets at zero: ABC
-merges what is always equal (``scorr``) and looks for an invariant under which no output differs
-(``pdr``).
+Circuit and mutant stand side by side with the same inputs, resets at any time among them.
+
+1. From any state, the same in both: whatever leaves and whatever is stored next is equal.
+2. The same, but for registers that may hold anything while one bit, such as a stream's valid, which
+   is the same in both, says that they do not count.
+3. From the initial state, with registers that nobody resets at zero: ABC merges what is always
+   equal (``scorr``) and looks for an invariant under which no output differs (``pdr``).
+
+The first two are questions to a SAT solver about one step.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hw import yosys
-from sim.mutation.mutants import SELECT, Mutants
+from sim.mutation.mutants import Mutants
+from sim.mutation.opened import STATE, Miter, Netlist, flag_places, without_registers
 
-Reason = Literal["the same from any state", "the same from reset"]
+Reason = Literal["the same from any state", "the same where it counts", "the same from reset"]
 
 _GATES = """\
 read_verilog mutants.v
@@ -42,8 +48,8 @@ opt -full
 techmap
 opt
 """
-_FROM_ANY_STATE = """\
-tee -o verdict.txt sat -prove differs 0 -timeout {seconds} miter
+_NEVER_DIFFERS = """\
+tee -o verdict.txt sat -prove differs 0 -timeout {seconds} -show change miter
 """
 _FROM_RESET = """\
 dfflegalize -cell $_DFF_P_ 01
@@ -53,10 +59,12 @@ write_verilog -noattr swept.v
 """
 _SWEEP = "strash;scorr;dc2;scorr;pdr,-T,{seconds};write_status,verdict.txt;map"
 _EQUAL = "no model found: SUCCESS"
+_CHANGE = re.compile(r"\\change +\S+ +\S+ +([01x]+)")
 # What ``scorr`` leaves of an output that never is 1, and ABC's word where ``pdr`` found that.
 _NEVER, _PROVED = "assign differs = 1'h0;", "UNSAT"
 
-_Module = dict[str, Any]
+_MOST_CHANGES = 8
+_MOST_FLAGS = 16
 
 
 class EqualityProof:
@@ -64,39 +72,68 @@ class EqualityProof:
 
     Parameters
     ----------
-    seconds : for each of the two proofs of a mutant
+    seconds : for each question about a mutant
     """
 
     def __init__(self, mutants: Mutants, seconds: int = 60, cache: Path = yosys.CACHE) -> None:
         self._seconds, self._cache = seconds, cache
         done = yosys.run(_GATES, {"mutants.v": mutants.verilog}, ["gates.json"], cache)
-        whole = json.loads(done.outputs["gates.json"])["modules"]["top"]
-        self._whole, self._opened = whole, _without_registers(whole)
+        self._whole: Netlist = json.loads(done.outputs["gates.json"])["modules"]["top"]
+        self._opened = without_registers(self._whole)
+        self._flags = flag_places(self._whole)[:_MOST_FLAGS]
 
     def equal(self, number: int) -> Reason | None:
         """Return how mutant ``number`` was proved equal, or ``None``."""
-        if self._from_any_state(number):
+        miter = Miter(self._opened, number)
+        told = self._never_differs(miter.verilog())
+        if _EQUAL in told:
             return "the same from any state"
+        if self._where_it_counts(miter):
+            return "the same where it counts"
         return "the same from reset" if self._from_reset(number) else None
 
-    def _from_any_state(self, number: int) -> bool:
-        script = _MITER + _FROM_ANY_STATE.format(seconds=self._seconds)
-        told = self._run(script, self._opened, number, ["verdict.txt"])
-        return _EQUAL in told.get("verdict.txt", "")
+    def _never_differs(self, miter: str) -> str:
+        script = _MITER + _NEVER_DIFFERS.format(seconds=self._seconds)
+        return self._run(script, self._opened, miter).get("verdict.txt", "")
+
+    def _where_it_counts(self, miter: Miter) -> bool:
+        changed = self._changed(miter)
+        return changed is not None and any(
+            all(_EQUAL in self._never_differs(half) for half in _idle(miter, changed, flag))
+            for flag in self._flags
+            if flag not in changed
+        )
+
+    def _changed(self, miter: Miter) -> set[int] | None:
+        """Places in the state that one step can make differ; ``None`` if an output differs too."""
+        told = self._never_differs(miter.verilog("{outputs}"))
+        if _EQUAL not in told:
+            return None
+        changed: set[int] = set()
+        for _ in range(_MOST_CHANGES):
+            told = self._never_differs(miter.verilog(_change_outside(miter, changed)))
+            if _EQUAL in told:
+                return changed
+            found = _CHANGE.search(told)
+            if found is None:
+                return None
+            changed |= {k for k, bit in enumerate(reversed(found[1])) if bit == "1"}
+        return None
 
     def _from_reset(self, number: int) -> bool:
         script = _MITER + _FROM_RESET.format(script=_SWEEP.format(seconds=self._seconds))
-        told = self._run(script, self._whole, number, ["verdict.txt", "swept.v"])
+        told = self._run(script, self._whole, Miter(self._whole, number).verilog())
         return _NEVER in told.get("swept.v", "") or _PROVED in told.get("verdict.txt", "")
 
-    def _run(self, script: str, top: _Module, number: int, outputs: list[str]) -> Mapping[str, str]:
+    def _run(self, script: str, top: Netlist, miter: str) -> Mapping[str, str]:
         """Return what the proof wrote; nothing if it took too long."""
         inputs = {
             "gates.json": json.dumps({"modules": {"top": top}}),
-            "miter.v": _miter(top["ports"], number),
+            "miter.v": miter,
             # ABC can append to a file, but not create one.
             "verdict.txt": "",
         }
+        outputs = ["verdict.txt", *(["swept.v"] if "swept.v" in script else [])]
         try:
             # Reading and preparing the netlists has its share of the time too.
             limit = 2 * self._seconds
@@ -105,48 +142,15 @@ class EqualityProof:
             return {}
 
 
-def _without_registers(top: _Module) -> _Module:
-    """Make what registers hold an input, and what they take an output."""
-    cells = top["cells"].items()
-    registers = [cell["connections"] for _, cell in cells if cell["type"] == "$_DFF_P_"]
-    state = {
-        "state": {"direction": "input", "bits": [bit for one in registers for bit in one["Q"]]},
-        "next_state": {
-            "direction": "output",
-            "bits": [bit for one in registers for bit in one["D"]],
-        },
-    }
-    gates = {name: cell for name, cell in cells if cell["type"] not in {"$_DFF_P_", "$scopeinfo"}}
-    return {"ports": top["ports"] | state, "cells": gates, "netnames": {}}
+def _change_outside(miter: Miter, changed: set[int]) -> str:
+    bits = miter.inputs[STATE]
+    mask = "".join("01"[place not in changed] for place in reversed(range(bits)))
+    return f"(change & {bits}'b{mask}) != 0"
 
 
-def _miter(ports: Mapping[str, Any], number: int) -> str:
-    """Verilog that drives circuit and mutant with the same inputs and compares what comes out."""
-    widths: dict[str, dict[str, int]] = {"input": {}, "output": {}}
-    for name, port in ports.items():
-        if name != SELECT:
-            widths[port["direction"]][name] = len(port["bits"])
-    inputs, outputs = widths["input"], widths["output"]
-    wires, places = [], []
-    for side, choice in (("own", 0), ("mutant", number)):
-        links = [f".{SELECT}({choice})"]
-        links += [f".{name}({name})" for name in inputs]
-        links += [f".{name}({side}_{name})" for name in outputs]
-        wires += [f"wire [{bits - 1}:0] {side}_{name};" for name, bits in outputs.items()]
-        places.append(f"top {side} ({', '.join(links)});")
-    heads = [f"input wire [{bits - 1}:0] {name}" for name, bits in inputs.items()]
-    return "\n".join([
-        f"module miter ({', '.join(heads)}, output wire differs);",
-        *wires,
-        *places,
-        f"assign differs = {' || '.join(_differences(outputs))};",
-        "endmodule\n",
-    ])
-
-
-def _differences(outputs: Mapping[str, int]) -> Iterator[str]:
-    for name in outputs:
-        different = f"own_{name} != mutant_{name}"
-        valid = name.removesuffix("payload") + "valid"
-        # A payload may be anything while it is not valid.
-        yield f"(own_{valid} && {different})" if valid in outputs else f"({different})"
+def _idle(miter: Miter, changed: set[int], flag: int) -> list[str]:
+    """Both halves of a step in which ``changed`` may differ unless the bit ``flag`` is set."""
+    inside = " || ".join(f"change[{one}]" for one in sorted(changed))
+    outside = _change_outside(miter, changed)
+    differs = f"{{outputs}} || {outside} || (following[{flag}] && ({inside}))"
+    return [miter.verilog(differs, {flag: 0}, changed), miter.verilog(differs, {flag: 1})]
