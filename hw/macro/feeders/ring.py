@@ -56,13 +56,8 @@ class RingFeeder(Feeder):
         load, advance = self.hold(m, first=index == 0, last=last)
         negative, held_signs = Signal(), Signal(lanes)
         held = [Signal(bits, name=f"held_{lane}", reset_less=True) for lane in range(lanes)]
-        length_held, own_held = (
-            [
-                Signal(range(bits + 1), name=f"{name}_{lane}", reset_less=True)
-                for lane in range(lanes)
-            ]
-            for name in ("length_held", "own_held")
-        )
+        length_held = [Signal(range(bits + 1), name=f"length_held_{lane}") for lane in range(lanes)]
+        own_held = [Signal(range(bits + 1), name=f"own_held_{lane}") for lane in range(lanes)]
         with m.If(load):
             m.d.sync += [index.eq(0), negative.eq(is_signed), held_signs.eq(Cat(signs))]
             m.d.sync += [register.eq(x) for register, x in zip(held, values, strict=True)]
