@@ -1,4 +1,4 @@
-"""``python -m golden accuracy | calibration | describe``: figures of the golden networks."""
+"""``python -m golden accuracy | calibration | describe | keywords``: figures of golden networks."""
 
 import json
 import sys
@@ -14,13 +14,15 @@ from rich.progress import track
 from rich.table import Table
 
 from golden.graph import Graph
-from golden.models import minilm
+from golden.models import kwt, minilm
 from golden.models.accuracy import compare, rank_correlation, read_pairs
 from golden.networks.describe import describe, length_names
 from golden.networks.published import PUBLISHED
+from golden.networks.run import quantize_inputs, run_integer, run_real
 from golden.quantization.ranges import Calibration
 from golden.quantize import QuantizeSettings
 
+KEYWORDS = ("down", "go", "left", "no", "yes")
 # Of tensors between operators, and of the codes of keys and values.
 WAYS: tuple[tuple[Calibration, Calibration], ...] = (
     ("absmax", "absmax"),
@@ -95,6 +97,38 @@ def calibration(count: int, json_file: Path | None) -> None:
         figures[-1] |= dict(zip(("cosine_mean", "cosine_min", "nearest"), shares, strict=True))
     console.print(table)
     _write(json_file, {"sentences": len(sentences), "calibrations": figures})
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True,
+              help="Folder with kwt1/kwt1-12.tflite and clips/*.wav.")  # fmt: skip
+@click.option("--count", default=40, help="How often each word is moved and heard.")
+@json_option
+def keywords(data: Path, count: int, json_file: Path | None) -> None:
+    """The released KWT-1 in integers against itself in floats, on words moved in time."""
+    model = kwt.read_kwt(data / "kwt1" / "kwt1-12.tflite")
+    words = {name: kwt.read_sound(data / "clips" / f"{name}.wav") for name in KEYWORDS}
+    moved = [kwt.move_sound(x, 10_000 + index) for index, x in enumerate(words.values())]
+    network = kwt.quantize_kwt(model, moved)
+    scale = network.tensors["output"].scale
+    equal, right, cosines = 0, 0, []
+    sounds = [(name, kwt.move_sound(x, seed)) for name, x in words.items() for seed in range(count)]
+    for name, sound in track(sounds, "sounds", transient=True):
+        given = {"input": model.front_end(sound)}
+        x = run_real(model.network, given)["output"][0]
+        y = run_integer(network, quantize_inputs(network, given))["output"][0] * scale
+        equal += int(x.argmax() == y.argmax())
+        right += int(kwt.LABELS[x.argmax()] == name)
+        cosines.append(float(x @ y / np.linalg.norm(x) / np.linalg.norm(y)))
+    figures = {
+        "sounds": len(sounds),
+        "right_real": right,
+        "equal": equal,
+        "cosine_mean": float(np.mean(cosines)),
+        "cosine_min": min(cosines),
+    }
+    _show(_console(), "kwt1: integers against floats", figures)
+    _write(json_file, figures)
 
 
 @main.command(name="describe")

@@ -28,7 +28,9 @@ from golden.networks.transformer import EncoderShape
 KWT_FRAMES = PatchShape(size=(98,), channels=40, kernel=(1,), stride=(1,), outputs=12)
 
 
-def kwt_shape(heads: int, layers: int = 12, delta: float | None = None) -> EncoderShape:
+def kwt_shape(
+    heads: int, layers: int = 12, delta: float | None = None, activation: str = "gelu"
+) -> EncoderShape:
     """KWT-1, -2 and -3 have 1, 2 and 3 heads of 64: post-norm, projections without bias."""
     return EncoderShape(
         layers=layers,
@@ -37,6 +39,7 @@ def kwt_shape(heads: int, layers: int = 12, delta: float | None = None) -> Encod
         feed_forward=256 * heads,
         positions=KWT_FRAMES.tokens,
         epsilon=1e-6,
+        activation=activation,
         projection_bias=False,
         delta=delta,
     )
