@@ -1,4 +1,4 @@
-"""``python -m golden accuracy | calibration | describe | keywords``: figures of golden networks."""
+"""``python -m golden accuracy | calibration | describe | keywords | save``: golden networks."""
 
 import json
 import sys
@@ -17,6 +17,7 @@ from golden.graph import Graph
 from golden.models import kwt, minilm
 from golden.models.accuracy import compare, rank_correlation, read_pairs
 from golden.networks.describe import describe, length_names
+from golden.networks.file import load_network, save_network
 from golden.networks.published import PUBLISHED
 from golden.networks.run import quantize_inputs, run_integer, run_real
 from golden.quantization.ranges import Calibration
@@ -158,6 +159,20 @@ def describe_network(network: str, tokens: int, json_file: Path | None) -> None:
     table.add_row(f"{len(sizes)} operators", "", "", *(f"{total:,}" for total in totals))
     _console().print(table)
     _write(json_file, {"network": network, "operators": [size._asdict() for size in sizes]})
+
+
+@main.command()
+@click.argument("network", type=click.Choice(["minilm"]))
+@click.argument("file", type=click.Path(path_type=Path))
+def save(network: str, file: Path) -> None:
+    """Write the integer form of NETWORK as one FILE, and read it back."""
+    console = _console()
+    with console.status("calibrating"):
+        graph = NETWORKS[network]()
+    save_network(graph, file)
+    loaded = load_network(file)
+    size = file.stat().st_size
+    console.print(f"{file}: {len(loaded.operators)} operators, {size:,} bytes")
 
 
 def _console() -> Console:

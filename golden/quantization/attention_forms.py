@@ -50,7 +50,9 @@ def attention(build: IntegerBuilder, operator: Operator) -> None:
 def linear_attention(build: IntegerBuilder, operator: Operator) -> None:
     """Static scales per head for phi(K) and V; the scales of phi(Q) and phi(K) cancel."""
     settings = build.settings
-    spec = LinearAttentionSpec(query=settings.rows, **operator.spec)
+    # Wider sums than a linear's: products of a sum of products.
+    requantize = replace(settings.requantize, accumulator_bits=48)
+    spec = LinearAttentionSpec(query=settings.rows, requantize=requantize, **operator.spec)
     query, key, value, *mask = operator.inputs
     key_range, value_range = (_head_range(build, name, spec.heads) for name in (key, value))
     factor = build.scale[value] * value_range / spec.operand.code_limit

@@ -12,7 +12,9 @@ from golden.__main__ import main
 from golden.integer import matmul, requantize
 from golden.models import minilm
 from golden.models.accuracy import compare, rank_correlation, read_pairs
+from golden.networks.file import load_network
 from golden.networks.products import products
+from golden.networks.run import run_integer
 
 pytestmark = pytest.mark.xdist_group("minilm")
 
@@ -138,6 +140,20 @@ def test_describe_command_counts_the_network(tmp_path: Path) -> None:
     wrong = CliRunner().invoke(main, ["describe", "maxilm"])
     assert wrong.exit_code != 0
     assert "not 'maxilm'" in str(wrong.exception)
+
+
+def test_save_command_writes_a_network_that_loads(
+    tmp_path: Path, tokenizer: minilm.Tokenizer
+) -> None:
+    file = tmp_path / "minilm.safetensors"
+    result = CliRunner().invoke(main, ["save", "minilm", str(file)])
+    assert result.exit_code == 0, result.output
+    ids = {"token_ids": tokenizer("Rain fell on the roof.")}
+    loaded, made = (
+        run_integer(graph, ids)["sentence"]
+        for graph in (load_network(file), minilm.integer_network())
+    )
+    assert (loaded == made).all()
 
 
 def test_rank_correlation_shares_ranks_of_ties() -> None:
