@@ -6,6 +6,7 @@ import pytest
 from golden.spec import MacroSpec
 from hw.macro.macro import Macro
 from hw.stream import Queue
+from hw.verilog import emit
 from sim import native
 from sim.beats import pack
 from sim.operators import operator
@@ -45,6 +46,27 @@ def test_pauses_have_their_share(queue):
         for burst in (1, 8):
             paused = queue.run({"i": beats}, {"o": 20_000}, idle=share, burst=burst)
             assert 20_000 / paused.total == pytest.approx(1 - share, abs=0.04)
+
+
+def test_offers_come_before_transfers(queue):
+    free, stalled = (queue.run({"i": BEATS}, {"o": 50}, stall=share) for share in (0.0, 0.5))
+    assert np.array_equal(free.offered["o"], free.cycles["o"])
+    assert (stalled.offered["o"] <= stalled.cycles["o"]).all()
+    assert (stalled.offered["o"][1:] > stalled.cycles["o"][:-1]).all()
+
+
+def test_nothing_is_left_of_an_aborted_run(queue):
+    whole, after = (
+        queue.run({"i": BEATS}, {"o": 50}, idle=0.4, stall=0.4, aborted=n) for n in (0, 17)
+    )
+    assert np.array_equal(whole.beats["o"], after.beats["o"])
+    assert whole.cycles["o"].tolist() == after.cycles["o"].tolist()
+    component = Queue(8, 4)
+    verilog = emit(component).replace("if (rst)", "if (1'h0)")
+    unreset = native.build(component, verilog=verilog)
+    unreset.run({"i": BEATS}, {"o": 50}, stall=0.4)
+    with pytest.raises(StreamError, match="o gave more than 50 beats"):
+        unreset.run({"i": BEATS}, {"o": 50}, stall=0.4, aborted=17)
 
 
 def test_after_orders_streams(queue):
