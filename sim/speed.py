@@ -15,6 +15,7 @@ from golden.spec import CoreSpec
 from hw.core.plan import CorePlan
 from hw.macro.plan import PLANS
 from hw.verilog import SimulationPlatform
+from sim.equivalence.wrapper import GatesPlatform
 from sim.layer.report import macs
 from sim.layer.run import build_core, run_products
 
@@ -23,12 +24,6 @@ AIMS = {"fixed": 25e6, "pairs": 100e6}
 """Products per second that a core is meant to reach in words."""
 
 _BEST_OF = 3
-
-
-class GatesPlatform(SimulationPlatform):
-    """The synthesised form of the arithmetic, with registers for bitcells."""
-
-    arithmetic = "gates"
 
 
 FORMS: dict[str, tuple[type[SimulationPlatform], tuple[str, ...]]] = {

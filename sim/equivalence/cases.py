@@ -98,11 +98,15 @@ ALL_SIGNS: Signs = (
     ("unsigned", True),
     ("unsigned", False),
     ("signed", False),
+    ("signed", True),
 )
-"""Sign of the inputs and whether weights are signed; ("signed", True) is ("either", True) here."""
+"""Sign of the inputs and whether weights are signed."""
 
 FEW_SIGNS: Signs = (("either", True), ("unsigned", False))
 ONE_SIGN: Signs = (("either", True),)
+
+WHOLE_SIGNS: Signs = (("either", True), ("signed", True))
+"""Of plans that take an input whole: a sign that is known is subtracted for good."""
 
 
 def cases() -> list[Case]:
@@ -138,9 +142,9 @@ def _fixed() -> list[_Row]:
             (two, 2, 4, 2, "every addend", ALL_SIGNS),
             (two, 4, 4, 2, "chosen addends", FEW_SIGNS),
             (replace(two, tokens=2), 2, 4, 2, "chosen addends", FEW_SIGNS),
-            (four, 2, 4, 2, "every addend", ONE_SIGN),
+            (four, 2, 4, 2, "every addend", WHOLE_SIGNS),
             (four, 3, 4, 2, "chosen addends", FEW_SIGNS),
-            (replace(one, bits_per_cycle=8), 2, 8, 2, "chosen addends", ONE_SIGN),
+            (replace(one, bits_per_cycle=8), 2, 8, 2, "chosen addends", WHOLE_SIGNS),
         ]
     tokens = MacroPlan(bits_per_cycle=1, tokens=2)
     return [*rows, (tokens, 4, 4, 2, "chosen addends", ONE_SIGN)]
