@@ -16,7 +16,7 @@ def top_k(spec: TopKSpec, x: ArrayLike) -> tuple[Integers, Integers]:
     remaining = np.ones(x.shape, bool)
     values, indices = [], []
     for _ in range(spec.k):
-        largest = np.where(remaining, x, x.min() - 1).max(axis=-1, keepdims=True)
+        largest = np.where(remaining, x, x.min()).max(axis=-1, keepdims=True)
         index = ((x == largest) & remaining).argmax(axis=-1)[..., None]
         np.put_along_axis(remaining, index, False, -1)
         values.append(largest)

@@ -8,6 +8,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from golden.graph import Graph
+from golden.networks.builder import GraphBuilder
 from golden.networks.decoding import Growing, beam, greedy
 from golden.networks.file import load_network, save_network
 from golden.networks.layers import GATES
@@ -255,3 +256,20 @@ def test_growing_refuses_what_reads_later_rows() -> None:
         Growing(network("gru additive"), fixed, "source_ids", call_real)
     with pytest.raises(ValueError, match=r"'encoder.0.last' of kind 'slice' reads rows of"):
         Growing(network("gru last"), fixed, "source_ids", call_real)
+
+
+def test_two_cells_may_start_from_one_state() -> None:
+    """Each goes on from where it stopped, though both began at the same row."""
+    rng = np.random.default_rng(2)
+    build = GraphBuilder("two")
+    gates = build.input("gates", ("steps", STATES))
+    start = build.input("start", (1, STATES))
+    cells = []
+    for name in ("first", "second"):
+        weight = build.constant(f"{name}.weight", rng.normal(0, 0.3, (STATES, STATES)))
+        cells.append(build.apply("rnn", name, gates, weight, start, shape=("steps", STATES)))
+    graph = build.finish(build.apply("residual_add", "sum", *cells, shape=("steps", STATES)))
+    given = {name: rng.normal(0, 1, (rows, STATES)) for name, rows in (("gates", 6), ("start", 1))}
+    growing = Growing(graph, {"start": given["start"]}, "gates", call_real)
+    rows = [growing.append(piece) for piece in np.split(given["gates"], [2, 3])]
+    np.testing.assert_allclose(np.concatenate(rows), run_real(graph, given)["sum"], rtol=1e-12)
