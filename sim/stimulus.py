@@ -29,11 +29,11 @@ def rows(
     """``count`` rows of ``lanes`` integers: (count, lanes).
 
     Most have every magnitude; the others are all zero, all least, all largest, alternating
-    extremes, one lane alone, or all of one magnitude. The order is random.
+    extremes, one lane alone, one lane among extremes, or all of one magnitude. The order is random.
     """
     low, high = integer_range(bits, signed)
     values = magnitudes(rng, bits, (count, lanes), signed)
-    kinds = rng.choice(8, count, p=[0.5, 0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.1])
+    kinds = rng.choice(9, count, p=[0.45, 0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.1, 0.05])
     lane = np.arange(lanes)
     alone = lane == rng.integers(0, lanes, (count, 1))
     shift = rng.integers(0, bits, (count, 1))
@@ -45,6 +45,7 @@ def rows(
         5: np.where(alone, values, 0),
         6: np.where(alone, rng.choice(np.array([low, high]), (count, 1)), 0),
         7: rng.integers(low, high, (count, lanes), endpoint=True) >> shift,
+        8: np.where(alone, values, rng.choice(np.array([low, high]), (count, 1))),
     }
     for kind, chosen in choices.items():
         values = np.where(kinds[:, None] == kind, chosen, values)
