@@ -58,8 +58,8 @@ class KeywordModel(NamedTuple):
     network: Graph
 
 
-def read_kwt(path: Path) -> KeywordModel:
-    """The real network with the file's weights."""
+def read_kwt(path: Path, delta: float | None = None) -> KeywordModel:
+    """The real network with the file's weights; ``delta`` is the threshold of delta attention."""
     model = read_tflite(path)
     spectrum, speech = "speech_features/magnitude_rdf_tmel/MatMul", "speech_features"
     front_end = FrontEnd(
@@ -73,7 +73,7 @@ def read_kwt(path: Path) -> KeywordModel:
         scale=model.constant("normalizer/truediv/y"),
     )
     # The network's approximation of GELU is the file's.
-    shape = kwt_shape(heads=1, layers=_LAYERS, activation="gelu_tanh")
+    shape = kwt_shape(heads=1, layers=_LAYERS, delta=delta, activation="gelu_tanh")
     return KeywordModel(front_end, keyword_transformer("kwt1", shape, _weights(model)))
 
 

@@ -103,5 +103,10 @@ def test_keywords_command_writes_its_figures(data: Callable[[str], Path], tmp_pa
     assert result.exit_code == 0, result.output
     figures = json.loads(file.read_text())
     assert figures["sounds"] == figures["equal"] == 5
+    result = CliRunner().invoke(main, [*arguments, "--delta", "0.1"])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(file.read_text())
+    assert figures["equal"] == 5
+    assert figures["unchanged"] > 0.4
     wrong = CliRunner().invoke(main, ["keywords", "--data", str(tmp_path)])
     assert "is no file: name a .tflite model" in str(wrong.exception)

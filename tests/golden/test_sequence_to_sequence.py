@@ -258,8 +258,8 @@ def test_growing_refuses_what_reads_later_rows() -> None:
         Growing(network("gru last"), fixed, "source_ids", call_real)
 
 
-def test_two_cells_may_start_from_one_state() -> None:
-    """Each goes on from where it stopped, though both began at the same row."""
+def test_two_cells_may_start_from_one_state_that_is_read_elsewhere() -> None:
+    """Each goes on from where it stopped; who else reads the start still finds it."""
     rng = np.random.default_rng(2)
     build = GraphBuilder("two")
     gates = build.input("gates", ("steps", STATES))
@@ -268,7 +268,8 @@ def test_two_cells_may_start_from_one_state() -> None:
     for name in ("first", "second"):
         weight = build.constant(f"{name}.weight", rng.normal(0, 0.3, (STATES, STATES)))
         cells.append(build.apply("rnn", name, gates, weight, start, shape=("steps", STATES)))
-    graph = build.finish(build.apply("residual_add", "sum", *cells, shape=("steps", STATES)))
+    total = build.apply("residual_add", "both", *cells, shape=("steps", STATES))
+    graph = build.finish(build.apply("residual_add", "sum", total, start, shape=("steps", STATES)))
     given = {name: rng.normal(0, 1, (rows, STATES)) for name, rows in (("gates", 6), ("start", 1))}
     growing = Growing(graph, {"start": given["start"]}, "gates", call_real)
     rows = [growing.append(piece) for piece in np.split(given["gates"], [2, 3])]
