@@ -126,6 +126,8 @@ def _counted(case: Case) -> tuple[int, list[str]]:
     for port, name, first, width in _numbers(case):
         if name in _NOT_READ or name in _never_set(case):
             lines.append(f"  assign {port}[{first} +: {width}] = 0;")
+        elif name in _always_set(case):
+            lines.append(f"  assign {port}[{first} +: {width}] = 1;")
         elif port == "addend" and case.method == "chosen addends":
             token = first // width
             choice = f"choice_{token}"
@@ -154,8 +156,8 @@ def _random(case: Case) -> tuple[int, list[str]]:
     lines = [_RANDOM]
     numbers = list(_numbers(case))
     for index, (port, name, first, width) in enumerate(numbers):
-        value = "0"
-        if name not in _NOT_READ and name not in _never_set(case):
+        value = "1" if name in _always_set(case) else "0"
+        if name not in _NOT_READ | _never_set(case) | _always_set(case):
             seed = f"n * {2 * len(numbers)} + {2 * index}"
             kind = f"common[1:0] == 0 ? common >> 2 : hash({seed})"
             value = f"number({kind}, {seed} + 1, {width})"
@@ -186,6 +188,12 @@ def _never_set(case: Case) -> set[str]:
     """Numbers of a step that stay zero: an unsigned input or a magnitude has no negative digit."""
     magnitude = case.plan.encoding == "sign_magnitude"
     return {"negative"} if magnitude or case.spec.input_sign == "unsigned" else set()
+
+
+def _always_set(case: Case) -> set[str]:
+    """Numbers of a step that stay one: a signed input taken whole has the negative digit."""
+    whole = case.spec.input_sign == "signed" and digit_count(case.spec, case.plan) == 1
+    return {"negative"} if whole and case.plan.encoding == "twos_complement" else set()
 
 
 def _possible(case: Case) -> Iterator[str]:
