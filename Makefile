@@ -34,7 +34,7 @@ check: lint test ## what CI runs: lint, test, and the steps below
 	$(PYTHON) -m sim layer --small
 	$(PYTHON) -m sim netlist macro
 	$(PYTHON) -m sim mutate macro --count 20 --require 90
-	$(PYTHON) -m sim mutate core --count 20 --require 90
+	$(PYTHON) -m sim mutate core --count 20 --require 90 --proof-seconds 10
 	$(PYTHON) -m sim equivalence
 
 prove: setup ## every proof, hours, resumable: writes results/*.json
@@ -51,6 +51,7 @@ bench: setup ## every ratio of the README's results, measured in one run, about 
 	$(PYTHON) -m sim speed
 	$(PYTHON) -m sim codes --output=build/codes.npy
 	$(PYTHON) -m hw area --codes=build/codes.npy $(AREAS)
+	$(PYTHON) -m hw area --input-sign=signed --input-sign=unsigned macro-fixed macro-pairs
 
 generate: setup ## Verilog, manifest, vectors and testbench: NAME=block, OUT=folder
 	$(PYTHON) -m hw generate $(call quote,NAME) -o $(call quote,OUT)
