@@ -29,6 +29,10 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("macro-fixed", "macro-skip", "macro-ring", "macro-spill-1", "macro-spill-2"),
         *("macro-pairs", "macro-pairs-4", "core-fixed", "core-pairs"),
     ),
+    "area-signs": (
+        *("hw", "area", "--input-sign", "signed", "--input-sign", "unsigned"),
+        *("macro-fixed", "macro-pairs"),
+    ),
     "equivalence": ("sim", "equivalence"),
     "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
     "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
