@@ -73,11 +73,13 @@ def summary(
             for name in names
         }
         steps = macro_cycles(spec, plan_name, [products[index] for index in static])
+        lanes = spec.lanes * PLANS[plan_name].tokens
         figures = {
             "cycles": by_product,
+            "lane_cycles_of": {name: count * lanes for name, count in by_product.items()},
             "total": run.total,
             "static": sum(run.cycles[index] for index in static),
-            "lane_cycles": run.total * spec.lanes * PLANS[plan_name].tokens,
+            "lane_cycles": run.total * lanes,
             "macro_cycles_per_group": steps,
             "macs_per_second": run.macs / run.seconds,
         }
@@ -121,9 +123,10 @@ def input_table(found: Mapping[str, Any]) -> Table:
 
 
 def cycle_table(found: Mapping[str, Any]) -> Table:
-    """Cycles of the core per product and plan, and the ratio to ``fixed`` of the same run."""
+    """Cycles of the core per product and plan, the ratio to ``fixed``, and cycles x lanes."""
     plans = found["plans"]
-    table = _table("Cycles of one core, and x faster than fixed", "product", *plans)
+    title = "One core: cycles, x faster than fixed, and million cycles x lanes"
+    table = _table(title, "product", *plans)
     for name in found["products"]:
         table.add_row(name, *(_cell(plans, plan, name) for plan in plans))
     return table
@@ -164,7 +167,8 @@ def area_table(found: Mapping[str, Any]) -> Table:
 def _cell(plans: Mapping[str, Any], plan: str, name: str) -> str:
     count = plans[plan]["cycles"][name]
     base = plans.get(BASELINE)
-    return f"{count:,}" + (f"\n{base['cycles'][name] / count:.2f}" if base else "")
+    ratio = f"{base['cycles'][name] / count:.2f}\n" if base else ""
+    return f"{count:,}\n{ratio}{plans[plan]['lane_cycles_of'][name] / 1e6:.2f} M"
 
 
 def _ratio(value: float | None) -> str:
