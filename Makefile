@@ -3,8 +3,6 @@
 .PHONY: help setup sim test check prove synth bench generate lint docs clean
 
 PYTHON := .venv/bin/python
-# blocks of the results table
-AREAS := macro-fixed macro-skip macro-ring macro-spill-1 macro-spill-2 macro-pairs macro-pairs-4 core-fixed core-pairs
 # 'text' as one shell word, whatever it holds.
 quote = '$(subst ','\'',$(value $(1)))'
 # --option=value for a variable that was given: pytest takes a value that stands apart for its root
@@ -45,13 +43,7 @@ synth: setup ## area of every block and plan: LIBERTY=file.lib for square microm
 	$(PYTHON) -m hw area --codes=build/codes.npy $(call option,LIBERTY,--liberty)
 
 bench: setup ## every ratio of the README's results, measured in one run, about an hour
-	$(PYTHON) -m golden accuracy
-	$(PYTHON) -m sim ratios
-	$(PYTHON) -m sim layer
-	$(PYTHON) -m sim speed
-	$(PYTHON) -m sim codes --output=build/codes.npy
-	$(PYTHON) -m hw area --codes=build/codes.npy $(AREAS)
-	$(PYTHON) -m hw area --input-sign=signed --input-sign=unsigned macro-fixed macro-pairs
+	$(PYTHON) -m sim prove --again accuracy ratios layer speed area area-signs
 
 generate: setup ## Verilog, manifest, vectors and testbench: NAME=block, OUT=folder
 	$(PYTHON) -m hw generate $(call quote,NAME) -o $(call quote,OUT)

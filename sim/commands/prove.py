@@ -65,8 +65,7 @@ def holds(path: Path, rtl: str) -> bool:
 
 def measure(name: str, path: Path, rtl: str) -> None:
     """Run one step and keep its figures, whole or not at all."""
-    if name in BEFORE:
-        _run(BEFORE[name])
+    _prepare(name)
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
         _run((*STEPS[name], "--json", str(figures)))
@@ -78,6 +77,11 @@ def measure(name: str, path: Path, rtl: str) -> None:
     write_atomically(path, (json.dumps(kept, indent=2) + "\n").encode())
 
 
+def _prepare(name: str) -> None:
+    if name in BEFORE:
+        _run(BEFORE[name])
+
+
 def _run(arguments: Sequence[str]) -> None:
     if subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=False).returncode:
         raise click.ClickException(f"`python -m {' '.join(arguments)}` failed: see above")
@@ -85,7 +89,8 @@ def _run(arguments: Sequence[str]) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1)
-def prove(names: tuple[str, ...]) -> None:
+@click.option("--again", is_flag=True, help="Run and print every step, and keep nothing.")
+def prove(names: tuple[str, ...], again: bool) -> None:
     """Measure everything that takes long, into results/NAME.json.
 
     NAMES are steps, all by default; an unknown one gets the list. A result that holds for today's
@@ -96,6 +101,10 @@ def prove(names: tuple[str, ...]) -> None:
         raise ValueError(f"unknown step {unknown[0]!r}: use one of {', '.join(STEPS)}")
     rtl = rtl_hash()
     for name in names or STEPS:
+        if again:
+            _prepare(name)
+            _run(STEPS[name])
+            continue
         path = RESULTS / f"{name}.json"
         if holds(path, rtl):
             click.echo(f"{name}: {path.relative_to(ROOT)} holds for this RTL")
