@@ -109,4 +109,4 @@ def test_keywords_command_writes_its_figures(data: Callable[[str], Path], tmp_pa
     assert figures["equal"] == 5
     assert figures["unchanged"] > 0.4
     wrong = CliRunner().invoke(main, ["keywords", "--data", str(tmp_path)])
-    assert "is no file: name a .tflite model" in str(wrong.exception)
+    assert "is no file: name a .tflite model" in wrong.output
