@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim.commands.prove import RESULTS, rtl_hash
+from sim.commands.prove import RESULTS, step_hash
 from sim.layer.picture import draw
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -211,7 +211,6 @@ FIGURES = (
 
 def render(results: Path = RESULTS, rtl: str | None = None) -> str:
     """Return the table; raise ``FileNotFoundError`` naming a result that was not measured."""
-    rtl = rtl_hash() if rtl is None else rtl
     lines = ["| figure | value | command |", "| --- | --- | --- |"]
     for figure in FIGURES:
         path = results / f"{figure.result}.json"
@@ -219,7 +218,7 @@ def render(results: Path = RESULTS, rtl: str | None = None) -> str:
             raise FileNotFoundError(f"{path} is missing: run `python -m sim prove {figure.result}`")
         kept = json.loads(path.read_text())
         value = figure.value(kept["figures"])
-        if kept["rtl"] != rtl:
+        if kept["rtl"] != (rtl or step_hash(figure.result)):
             value += f" ({STALE})"
         lines.append(f"| {figure.text} | {value} | `{figure.command or kept['command']}` |")
     return "\n".join(lines)

@@ -1,6 +1,5 @@
 """``python -m sim prove``: long measurements, each kept with the hash of its RTL."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -11,8 +10,8 @@ from pathlib import Path
 import click
 
 from hw.yosys import write_atomically
+from sim.sources import ROOT, rtl_hash
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 RESULTS = ROOT / "results"
 
 CODES = "build/codes.npy"
@@ -44,18 +43,14 @@ STEPS: dict[str, tuple[str, ...]] = {
 BEFORE = {"area": ("sim", "codes", "--output", CODES)}
 """What a measurement needs first."""
 
-CIRCUITS = ("hw/macro", "hw/core", "hw/ops", "hw/platform.py", "hw/stream.py", "hw/verilog.py")
-NUMBERS = ("golden/spec.py", "golden/tables.py")
+CIRCUITS: dict[str, tuple[str, ...]] = {"netlist-macro": ("hw.macro.macro",)}
+CIRCUITS["mutate-macro"] = CIRCUITS["equivalence"] = CIRCUITS["netlist-macro"]
+"""Modules whose RTL a measurement holds for; those of a core where nothing is said."""
 
 
-def rtl_hash() -> str:
-    """Hash of every source that decides the RTL: the circuits, and golden's specs and tables."""
-    digest = hashlib.sha256()
-    for name in (*CIRCUITS, *NUMBERS):
-        path = ROOT / name
-        for source in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{source.relative_to(ROOT)}\0".encode() + source.read_bytes())
-    return digest.hexdigest()[:16]
+def step_hash(name: str) -> str:
+    """Hash of the RTL that a measurement holds for, the Verilog emitter included."""
+    return rtl_hash((*CIRCUITS.get(name, ("hw.core.core",)), "hw.verilog"), ROOT)
 
 
 def holds(path: Path, rtl: str) -> bool:
@@ -99,13 +94,12 @@ def prove(names: tuple[str, ...], again: bool) -> None:
     unknown = [name for name in names if name not in STEPS]
     if unknown:
         raise ValueError(f"unknown step {unknown[0]!r}: use one of {', '.join(STEPS)}")
-    rtl = rtl_hash()
     for name in names or STEPS:
         if again:
             _prepare(name)
             _run(STEPS[name])
             continue
-        path = RESULTS / f"{name}.json"
+        path, rtl = RESULTS / f"{name}.json", step_hash(name)
         if holds(path, rtl):
             click.echo(f"{name}: {path.relative_to(ROOT)} holds for this RTL")
             continue

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from docs.results import BEGIN, END, FIGURES, PAGE, PICTURE, STALE, draw_layer, redraw, render
-from sim.commands.prove import RESULTS, rtl_hash
+from sim.commands.prove import RESULTS, step_hash
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_every_result_has_its_command_and_the_hash_of_its_rtl():
     for name in {figure.result for figure in FIGURES}:
         kept = json.loads((RESULTS / f"{name}.json").read_text())
         assert kept["command"].startswith("python -m ")
-        assert len(kept["rtl"]) == len(rtl_hash())
+        assert len(kept["rtl"]) == len(step_hash("layer"))
 
 
 def test_another_figure_changes_the_table(copied):

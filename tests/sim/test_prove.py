@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from sim.__main__ import main
 from sim.commands import prove
+from sim.sources import rtl_hash, sources
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def ran(tmp_path, monkeypatch):
     monkeypatch.setattr(prove, "_run", run)
     monkeypatch.setattr(prove, "ROOT", tmp_path)
     monkeypatch.setattr(prove, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(prove, "rtl_hash", lambda: "today")
+    monkeypatch.setattr(prove, "step_hash", lambda name: "today")
     return told
 
 
@@ -42,7 +43,7 @@ def test_a_result_is_kept_with_its_command_and_rtl_and_measured_once(ran, tmp_pa
 
 def test_a_result_of_another_rtl_is_measured_again(ran, monkeypatch):
     call("ratios")
-    monkeypatch.setattr(prove, "rtl_hash", lambda: "tomorrow")
+    monkeypatch.setattr(prove, "step_hash", lambda name: "tomorrow")
     call("ratios")
     assert len(ran) == 2
 
@@ -60,14 +61,27 @@ def test_an_unknown_step_is_refused(ran):
     assert not ran
 
 
-def test_the_hash_is_of_the_circuits(tmp_path, monkeypatch):
-    for name in (*prove.CIRCUITS, *prove.NUMBERS):
-        path = tmp_path / name / "one.py" if "." not in name else tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("a = 1\n")
-    monkeypatch.setattr(prove, "ROOT", tmp_path)
-    before = prove.rtl_hash()
-    (tmp_path / "hw/guide.py").write_text("b = 1\n")
-    assert prove.rtl_hash() == before
-    (tmp_path / "hw/macro/one.py").write_text("a = 2\n")
-    assert prove.rtl_hash() != before
+def test_the_hash_is_of_what_a_circuit_imports(tmp_path):
+    (tmp_path / "hw/ops").mkdir(parents=True)
+    files = {
+        "hw/macro.py": "from hw import stream\n",
+        "hw/stream.py": "import hw.ops.clip\n",
+        "hw/ops/clip.py": "import numpy\n",
+        "hw/ops/other.py": "",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    names = [str(path.relative_to(tmp_path)) for path in sources(["hw.macro"], tmp_path)]
+    assert names == ["hw/macro.py", "hw/ops/clip.py", "hw/stream.py"]
+    before = rtl_hash(["hw.macro"], tmp_path)
+    (tmp_path / "hw/ops/other.py").write_text("a = 1\n")
+    assert rtl_hash(["hw.macro"], tmp_path) == before
+    (tmp_path / "hw/ops/clip.py").write_text("a = 1\n")
+    assert rtl_hash(["hw.macro"], tmp_path) != before
+
+
+@pytest.mark.parametrize("name", prove.STEPS)
+def test_every_step_holds_for_circuits_that_exist(name):
+    for module in prove.CIRCUITS.get(name, ()):
+        assert sources([module])
+    assert len(prove.step_hash(name)) == 16

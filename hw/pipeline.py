@@ -1,0 +1,38 @@
+"""Stages that move together: what is left of a stream component once its arithmetic is named."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value, ValueLike
+
+
+class Pipeline:
+    """Joins ``i`` to ``o`` by ``stages`` registers; all of them move unless the last one waits.
+
+    Latency is ``stages`` cycles, throughput one transfer per cycle. ``moves`` is what the stages'
+    registers are enabled by.
+    """
+
+    def __init__(self, m: Module, i: Any, o: Any, stages: int) -> None:
+        self.moves = Signal(name="moves")
+        m.d.comb += [self.moves.eq(~o.valid | o.ready), i.ready.eq(self.moves)]
+        valid: Value = i.valid
+        for stage in range(1, stages + 1):
+            valid_next = Signal(name=f"valid_{stage}")
+            with m.If(self.moves):
+                m.d.sync += valid_next.eq(valid)
+            valid = valid_next
+        m.d.comb += o.valid.eq(valid)
+
+
+def held(m: Module, enable: ValueLike, name: str, value: Any, stages: int = 1) -> Any:
+    """Return ``value``, ``stages`` enabled cycles later.
+
+    Whether a stage holds anything is told apart, so data needs no reset.
+    """
+    for stage in range(1, stages + 1):
+        shape = value.shape()
+        later = Signal(shape, name=f"{name}_{stage}" if stages > 1 else name, reset_less=True)
+        with m.If(enable):
+            m.d.sync += later.eq(value)
+        value = later
+    return value
