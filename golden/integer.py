@@ -91,9 +91,18 @@ def quantize_rows(spec: RowScaleSpec, x: ArrayLike) -> tuple[Integers, RowScale]
     """
     x = np.asarray(x).astype(np.int64)  # (..., K)
     if spec.static_scale is None:
-        largest = np.maximum(np.abs(x).max(axis=-1), 1)  # (...)
-    else:
-        largest = np.full(x.shape[:-1], spec.static_scale, np.int64)
+        return quantize_within(spec, x, np.maximum(np.abs(x).max(axis=-1), 1))
+    return quantize_within(spec, x, np.full(x.shape[:-1], spec.static_scale, np.int64))
+
+
+def quantize_within(
+    spec: RowScaleSpec, x: ArrayLike, largest: ArrayLike
+) -> tuple[Integers, RowScale]:
+    """``quantize_rows`` with the largest magnitude of every row given, at least 1, ``(...)``.
+
+    What lies beyond it has the largest code.
+    """
+    x, largest = np.asarray(x).astype(np.int64), np.asarray(largest).astype(np.int64)
     # Normalise: index_bits significant bits, rounded up, so that index = 2**(index_bits-1) + entry.
     length = bit_length(largest)
     drop = length - spec.index_bits

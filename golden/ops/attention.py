@@ -11,13 +11,12 @@ Error against real attention of the same codes: 1 output integer plus, of the la
 ``2**-10`` (scores and tables) and ``(1.1 * T + blocks) / sum`` (P' and old sums are integers).
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from golden.integer import Integers, RowScale, matmul, requantize
+from golden.integer import Integers, RowScale, matmul, quantize_within, requantize
 from golden.operator_spec import AttentionSpec
 from golden.ops.key_blocks import walk_keys
 from golden.ops.quantize import move_exponent, quantize
@@ -107,8 +106,4 @@ def allowed_keys(
 
 def codes_per_head(spec: RowScaleSpec, x: np.ndarray, scale: np.ndarray) -> Integers:
     """``round(x * code_limit / scale)`` with one static scale per head, ``(H, T, d)``."""
-    codes = []
-    for head, largest in zip(x, scale, strict=True):
-        static = replace(spec, static_scale=int(largest))
-        codes.append(quantize(static, head, 0)[0])
-    return np.stack(codes)
+    return quantize_within(spec, x, scale[:, None])[0]
