@@ -6,6 +6,7 @@ from sim.row import Operator
 from sim.rows.core import CORE
 from sim.rows.macro import MACRO
 from sim.rows.requantize import REQUANTIZER
+from sim.rows.softmax import MAX_FINDER, SOFTMAX
 from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE
 
 OPERATORS: Mapping[str, Operator] = {
@@ -16,6 +17,8 @@ OPERATORS: Mapping[str, Operator] = {
     "macro": MACRO,
     "core": CORE,
     "requantizer": REQUANTIZER,
+    "max_finder": MAX_FINDER,
+    "softmax": SOFTMAX,
 }
 
 

@@ -32,7 +32,7 @@ def largest_layout(bits: int, index_bits: int) -> data.StructLayout:
 class MaxTree(Shared):
     """The largest of ``lanes`` signed values that are seen; of equals the lowest lane.
 
-    Latency is ``stages`` enabled cycles, throughput one group in each. Without a seen value the
+    Latency is ``plan.stages`` enabled cycles, throughput one group in each. Without a seen value the
     result is the smallest integer, in lane 0.
 
     Members
@@ -44,8 +44,6 @@ class MaxTree(Shared):
 
     def __init__(self, bits: int, plan: MaxFinderPlan) -> None:
         self.bits, self.plan = bits, plan
-        self.levels = plan.levels
-        self.stages = -(-self.levels // plan.levels_per_stage)
         lane_bits = max(1, (plan.lanes - 1).bit_length())
         self.key = f"max_tree_{plan.lanes}x{bits}_r{plan.radix}_s{plan.levels_per_stage}"
         super().__init__({
@@ -64,13 +62,13 @@ class MaxTree(Shared):
             for x, seen in zip(self.data, self.seen, strict=True)
         ]
         lanes: list[Value] = [Const(lane, lane_bits) for lane in range(self.plan.lanes)]
-        for level in range(self.levels):
+        for level in range(self.plan.levels):
             groups = range(0, len(keys), radix)
             chosen = [
                 _choose(m, f"{level}_{g}", keys[g : g + radix], lanes[g : g + radix])
                 for g in groups
             ]
-            ends = level == self.levels - 1 or (level + 1) % self.plan.levels_per_stage == 0
+            ends = level == self.plan.levels - 1 or (level + 1) % self.plan.levels_per_stage == 0
             if ends:
                 chosen = [
                     (
@@ -110,7 +108,6 @@ class MaxFinder(wiring.Component):
 
     def __init__(self, bits: int, plan: MaxFinderPlan, index_bits: int = 16) -> None:
         self.bits, self.plan, self.index_bits = bits, plan, index_bits
-        self.tree = MaxTree(bits, plan)
         super().__init__({
             "i": In(stream.Signature(masked_row_layout(signed(bits), plan.lanes))),
             "o": Out(stream.Signature(largest_layout(bits, index_bits))),
@@ -119,15 +116,15 @@ class MaxFinder(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from the transfer of a row's last beat to its result."""
-        return self.tree.stages + 1
+        return self.plan.stages + 1
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.tree = tree = self.tree
+        m.submodules.tree = tree = MaxTree(self.bits, self.plan)
         # The result leaves when the row's last beat does, so the row so far needs no handshake.
         beats = stream.Signature(unsigned(1)).create()
-        pipeline = Pipeline(m, self.i, beats, tree.stages)
-        last = held(m, pipeline.moves, "last", self.i.p.last, tree.stages)
+        pipeline = Pipeline(m, self.i, beats, self.plan.stages)
+        last = held(m, pipeline.moves, "last", self.i.p.last, self.plan.stages)
         m.d.comb += [
             tree.enable.eq(pipeline.moves),
             tree.data.eq(self.i.p.data),

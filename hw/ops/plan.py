@@ -1,6 +1,6 @@
 """Plans of the operators' circuits: whatever changes only area or time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from golden.spec import require_range
 
@@ -45,3 +45,49 @@ class MaxFinderPlan:
         while count > 1:
             count, levels = -(-count // self.radix), levels + 1
         return levels
+
+    @property
+    def stages(self) -> int:
+        """Registers between a lane and the root."""
+        return -(-self.levels // self.levels_per_stage)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftmaxPlan:
+    """How a row's softmax is spread over lanes.
+
+    max_finder
+        Its tree; the scores come in beats of its lanes.
+    output_groups
+        Beats of scores that are normalised at once.
+    longest
+        Elements of the longest row that the queues between the passes can hold.
+    """
+
+    max_finder: MaxFinderPlan = field(default_factory=MaxFinderPlan)
+    output_groups: int = 1
+    longest: int = 512
+
+    def __post_init__(self) -> None:
+        require_range("output_groups", self.output_groups, 1, 16)
+        require_range("longest", self.longest, 1, 1 << 16)
+
+    @property
+    def lanes(self) -> int:
+        """Scores of a beat."""
+        return self.max_finder.lanes
+
+    @property
+    def output_lanes(self) -> int:
+        """Codes of a beat."""
+        return self.lanes * self.output_groups
+
+    @property
+    def longest_beats(self) -> int:
+        """Beats of the longest row."""
+        return -(-self.longest // self.lanes)
+
+    @property
+    def index_bits(self) -> int:
+        """Width of an element's index."""
+        return max(1, (self.longest_beats * self.lanes - 1).bit_length())
