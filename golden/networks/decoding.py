@@ -16,7 +16,7 @@ RECURRENT = {"rnn", "gru", "lstm", "attention_recurrent"}
 _BY_ROW = {
     *("activation", "additive_attention", "affine", "attention", "batch_norm", "embedding"),
     *("layer_norm", "linear", "linear_attention", "multiply", "position", "prepend", "quantize"),
-    *("residual_add", "softmax", "l2_normalize"),
+    *("l2_normalize", "rescale", "residual_add", "softmax"),
     *FUNCTIONS,
     *RECURRENT,
 }

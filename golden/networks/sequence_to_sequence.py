@@ -4,12 +4,12 @@ Letters: T source tokens, N target tokens, H states, A width of queries and keys
 
     h_t  = cell(word[source_t], h_(t-1))                 keys k_t = h_t Wk, once per sentence
     s_0  = h_T of the same layer, or tanh of a linear of both directions' last states
-    c_n  = h_T of the top layer, or attention(s_(n-1) Wq, k, h)
+    c_n  = h_T of the top layer, nothing, or attention(s_(n-1) Wq, k, h)
     s_n  = cell([word[target_n], c_n], s_(n-1))
     o_n  = softmax(s_n Ws + b)
 
-Source: Cho et al., 2014 (last state); Bahdanau et al., 2015 (additive); Zhang et al., Dive into
-Deep Learning, chapters 10 and 11, whose conventions these are.
+Source: Sutskever et al., 2014 (no context); Cho et al., 2014 (last state); Bahdanau et al., 2015
+(additive); Zhang et al., Dive into Deep Learning, chapters 10 and 11, whose conventions these are.
 """
 
 from collections.abc import Mapping
@@ -27,13 +27,19 @@ ATTENTIONS = ("none", "additive", "dot")
 
 @dataclass(frozen=True, kw_only=True)
 class SequenceShape:
-    """Cells, attention and layers; widths come from the weights."""
+    """Cells, attention and layers; widths come from the weights.
+
+    Without ``context`` and attention, the last state only starts the decoder. ``softmax`` tells
+    whether the network gives probabilities or what they are made of.
+    """
 
     cell: str = "gru"
     attention: str = "none"
     layers: int = 1
     bidirectional: bool = False
     reset_after: bool = False
+    context: bool = True
+    softmax: bool = True
 
     def __post_init__(self) -> None:
         require_range("layers", self.layers, 1, 64)
@@ -43,6 +49,8 @@ class SequenceShape:
             raise ValueError(f"attention must be one of {ATTENTIONS}, not {self.attention!r}")
         if self.reset_after and self.cell != "gru":
             raise ValueError(f"reset_after is the GRU's: cell is {self.cell!r}")
+        if self.attention != "none" and not self.context:
+            raise ValueError(f"attention {self.attention!r} makes a context: leave context on")
 
     @property
     def spec(self) -> dict[str, bool]:
@@ -71,7 +79,11 @@ def sequence_to_sequence(
     starts = [_start(layers, shape, index, last) for index, last in enumerate(lasts)]
 
     x = layers.lookup("decoder.word", target)
-    if shape.attention == "none":
+    if not shape.context:
+        x = _decoder_layer(
+            layers, shape, "decoder.0", layers.linear("decoder.0.gates", x), starts[0]
+        )
+    elif shape.attention == "none":
         context = layers.linear("decoder.0.context", lasts[-1])
         gates = layers.add("decoder.0.gates", layers.linear("decoder.0.input", x), context)
         x = _decoder_layer(layers, shape, "decoder.0", gates, starts[0])
@@ -80,8 +92,10 @@ def sequence_to_sequence(
     for index in range(1, shape.layers):
         gates = layers.linear(f"decoder.{index}.gates", x)
         x = _decoder_layer(layers, shape, f"decoder.{index}", gates, starts[index])
-    logits = layers.linear("logits", x)
-    return graph.finish(layers.same("softmax", "probabilities", logits))
+    x = layers.linear("logits", x)
+    if shape.softmax:
+        x = layers.same("softmax", "probabilities", x)
+    return graph.finish(x)
 
 
 def _encoder_layer(layers: Layers, shape: SequenceShape, name: str, x: str) -> str:

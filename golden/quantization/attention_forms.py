@@ -27,8 +27,6 @@ from golden.quantization.calibration import (
 )
 from golden.quantization.scales import (
     CELL_SCALE,
-    GATE_FRACTION_BITS,
-    GATE_SCALE,
     STATE_SCALE,
     state_inputs,
 )
@@ -73,22 +71,23 @@ def linear_attention(build: IntegerBuilder, operator: Operator) -> None:
 def additive_attention(build: IntegerBuilder, operator: Operator) -> None:
     """Codes of the energy vector; queries and keys have the gates' format already."""
     query, key, value, energy, *mask = operator.inputs
-    spec = _additive_spec(build)
+    spec = _additive_spec(build, key)
     names = _additive_constants(build, operator, spec, energy, value)
     build.apply(operator, spec, query, key, value, *names, *mask)
 
 
 def recurrent(build: IntegerBuilder, operator: Operator) -> None:
     """Weight codes of the recurrent product; the input's product is a linear before it."""
+    gates, weight, *rest = operator.inputs
     spec = RecurrentSpec(
-        gate_fraction_bits=GATE_FRACTION_BITS,
+        gate_fraction_bits=_fraction_bits(build, gates),
         requantize=build.settings.requantize,
         **(operator.spec or {}),
     )
-    gates, weight, *rest = operator.inputs
     states = state_inputs(operator)
-    names = _product(build, operator, "", weight, STATE_SCALE, GATE_SCALE)
-    biases = [_gate_bias(build, name) for name in rest if name not in states]
+    gate_scale = build.scale[gates]
+    names = _product(build, operator, "", weight, STATE_SCALE, gate_scale)
+    biases = [_gate_bias(build, name, gate_scale) for name in rest if name not in states]
     build.apply(operator, spec, gates, *names, *biases, *_states(build, states))
 
 
@@ -99,20 +98,21 @@ def attention_recurrent(build: IntegerBuilder, operator: Operator) -> None:
     gates, key, value, *rest = operator.inputs
     states = state_inputs(operator)
     wq, wc, wh, *rest = rest[len(states) :]
-    bias = [_gate_bias(build, rest.pop(0))] if cell == "gru" else []
+    gate_scale = build.scale[gates]
+    bias = [_gate_bias(build, rest.pop(0), gate_scale)] if cell == "gru" else []
 
     # |h| <= 1: no query leaves the largest sum of a column's weights.
     bound = float(np.abs(build.real.constants[wq]).sum(axis=0).max())
-    query_scale = GATE_SCALE if additive else bound / integer_range(16)[1]
+    query_scale = build.scale[key] if additive else bound / integer_range(16)[1]
     products = [
         *_product(build, operator, "query.", wq, STATE_SCALE, query_scale),
-        *_product(build, operator, "context.", wc, build.scale[value], GATE_SCALE),
-        *_product(build, operator, "", wh, STATE_SCALE, GATE_SCALE),
+        *_product(build, operator, "context.", wc, build.scale[value], gate_scale),
+        *_product(build, operator, "", wh, STATE_SCALE, gate_scale),
         *bias,
     ]
     attend: AdditiveAttentionSpec | AttentionSpec
     if additive:
-        attend = _additive_spec(build)
+        attend = _additive_spec(build, key)
         names = _additive_constants(build, operator, attend, rest.pop(0), value)
     else:
         attend = _attention_spec(build, {"heads": 1})
@@ -121,7 +121,7 @@ def attention_recurrent(build: IntegerBuilder, operator: Operator) -> None:
     spec = AttentionRecurrentSpec(
         cell=cell,
         recurrent=RecurrentSpec(
-            gate_fraction_bits=GATE_FRACTION_BITS,
+            gate_fraction_bits=_fraction_bits(build, gates),
             requantize=build.settings.requantize,
             reset_after=arguments.get("reset_after", False),
         ),
@@ -153,9 +153,14 @@ def _attention_spec(build: IntegerBuilder, arguments: Mapping[str, Any]) -> Atte
     )
 
 
-def _additive_spec(build: IntegerBuilder) -> AdditiveAttentionSpec:
+def _additive_spec(build: IntegerBuilder, key: str) -> AdditiveAttentionSpec:
     attend = _attention_spec(build, {"heads": 1})
-    return AdditiveAttentionSpec(fraction_bits=GATE_FRACTION_BITS, attention=attend)
+    return AdditiveAttentionSpec(fraction_bits=_fraction_bits(build, key), attention=attend)
+
+
+def _fraction_bits(build: IntegerBuilder, name: str) -> int:
+    """Fraction bits of a tensor whose scale is a power of two."""
+    return -round(math.log2(build.scale[name]))
 
 
 def _dot_constants(
@@ -233,8 +238,8 @@ def _product(
     ]
 
 
-def _gate_bias(build: IntegerBuilder, name: str) -> str:
-    codes = bias_codes(build.settings.requantize, build.real.constants[name], GATE_SCALE)
+def _gate_bias(build: IntegerBuilder, name: str, scale: float) -> str:
+    codes = bias_codes(build.settings.requantize, build.real.constants[name], scale)
     return build.graph.constant(name, codes)
 
 

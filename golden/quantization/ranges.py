@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from golden.graph import Graph
+from golden.graph import Graph, Operator
 from golden.integer import integer_range
 
 Calibration = Literal["absmax", "percentile", "mse"]
@@ -46,6 +46,9 @@ class Ranges:
                 x = np.asarray(values[name])
                 if x.dtype.kind == "f":
                     self._add(name, np.abs(x.reshape(-1, x.shape[-1])))
+            for operator in graph.operators:
+                for name, product in _state_products(operator, values):
+                    self._add(name, np.abs(product))
         if not self._rows:
             raise ValueError("calibration needs at least one sample input")
 
@@ -86,3 +89,27 @@ class Ranges:
             codes = np.minimum(np.floor(x / scale + 0.5), limit)
             errors.append(float(((codes * scale - x) ** 2).mean()))
         return float(largest * RATIOS[int(np.argmin(errors))])
+
+
+def _state_products(
+    operator: Operator, values: Mapping[str, Any]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """What a cell adds to its gates, which has their format, by the gates' name.
+
+    Each product of a state or context counts, so that none saturates before it is added.
+    """
+    if operator.kind not in {"rnn", "gru", "lstm", "attention_recurrent"}:
+        return
+    gates, key = operator.inputs[0], operator.inputs[1]
+    states = values[operator.outputs[0]]
+    if operator.kind == "attention_recurrent":
+        lstm = operator.spec.get("cell") == "lstm"
+        wq, wc, wh, *rest = operator.inputs[5 if lstm else 4 :]
+        if operator.spec.get("score", "additive") == "additive":
+            yield key, states @ values[wq]
+        yield gates, values[operator.outputs[-1]] @ values[wc]
+        biased = operator.spec.get("cell", "gru") == "gru"
+    else:
+        _, wh, *rest = operator.inputs
+        biased = operator.kind == "gru"
+    yield gates, states @ values[wh] + (values[rest[0]] if biased else 0)

@@ -9,8 +9,7 @@ from golden.operator_spec import RecurrentSpec
 from golden.quantization.ranges import Ranges
 from golden.table_spec import FUNCTIONS
 
-GATE_FRACTION_BITS = 12
-GATE_SCALE = 2.0**-GATE_FRACTION_BITS
+GATE_FRACTION_BITS = RecurrentSpec().gate_fraction_bits
 STATE_SCALE = 2.0**-15
 CELL_SCALE = 2.0 ** -RecurrentSpec().cell_fraction_bits
 
@@ -29,8 +28,8 @@ def tensor_scales(graph: Graph, ranges: Ranges, margin: float, bits: int) -> dic
     - Inputs and outputs of one function share a power of two, so that one table serves them all;
       what sigmoid and tanh give has a power of two of its own.
     - What a softmax reads are base-2 logarithms, with as many fraction bits as fit.
-    - Gates and what additive attention compares have 12 fraction bits: beyond 8 they saturate, and
-      so do sigmoid and tanh. States h have 15.
+    - Gates and what additive attention compares have 12 fraction bits, fewer where they leave 8:
+      the addends of a gate may be far larger than their sum. States h have 15.
     """
     leader = {name: name for name in ranges}
 
@@ -50,23 +49,25 @@ def tensor_scales(graph: Graph, ranges: Ranges, margin: float, bits: int) -> dic
     given: dict[str, set[float]] = {}
     for name, scale in _given(graph, bits):
         given.setdefault(name, set()).add(scale)
+    gates = set(_gates(graph))
     functions = [o for o in graph.operators if o.kind in FUNCTIONS]
     powers = {name for o in functions for name in (o.inputs[0], o.name)}
     logarithms = {o.inputs[0] for o in graph.operators if o.kind == "softmax"}
     scales: dict[str, float] = {}
     for group in members.values():
+        largest = max(float(ranges.largest(name, bits)[0]) for name in group)
+        scale = max(largest * margin, 1e-30) / integer_range(bits)[1]
         wanted = {scale: name for name in group for scale in given.get(name, ())}
+        wanted |= {_gate_scale(scale): name for name in group if name in gates}
         if len(wanted) > 1:
             (scale, name), (other_scale, other) = list(wanted.items())[:2]
             raise ValueError(
                 f"tensors {name!r} and {other!r} of graph {graph.name!r} must share a scale, but "
                 f"need {scale} and {other_scale} by their formats: put a rescale between them"
             )
-        largest = max(float(ranges.largest(name, bits)[0]) for name in group)
-        scale = max(largest * margin, 1e-30) / integer_range(bits)[1]
         if wanted:
             scale, name = next(iter(wanted.items()))
-            # Gates may saturate, states and unit vectors never reach more than 1.
+            # States and unit vectors never reach more than 1.
             if scale == STATE_SCALE and largest > 1 + 1e-6:
                 raise ValueError(
                     f"a tensor that shares its scale with {name!r} of graph {graph.name!r} reaches "
@@ -104,20 +105,30 @@ def _function(operator: Operator) -> tuple[str, ...]:
 def _given(graph: Graph, bits: int) -> Iterator[tuple[str, float]]:
     """Names with the scale that a format prescribes."""
     for operator in graph.operators:
-        spec = operator.spec or {}
         if operator.kind == "l2_normalize":
             yield operator.name, 2.0 ** (1 - bits)
-        elif operator.kind == "additive_attention":
-            yield operator.inputs[0], GATE_SCALE
-            yield operator.inputs[1], GATE_SCALE
         elif operator.kind in {"rnn", "gru", "lstm", "attention_recurrent"}:
-            yield operator.inputs[0], GATE_SCALE
             yield from zip(state_inputs(operator), (STATE_SCALE, CELL_SCALE), strict=False)
             attends = operator.kind == "attention_recurrent"
             states = operator.outputs[:-1] if attends else operator.outputs
             yield from zip(states, (STATE_SCALE, CELL_SCALE), strict=False)
-            if attends and spec.get("score", "additive") == "additive":
-                yield operator.inputs[1], GATE_SCALE
+
+
+def _gates(graph: Graph) -> Iterator[str]:
+    """What sigmoid and tanh of a cell or of additive attention read, before it is summed."""
+    for operator in graph.operators:
+        spec = operator.spec or {}
+        if operator.kind in {"rnn", "gru", "lstm", "attention_recurrent"}:
+            yield operator.inputs[0]
+        elif operator.kind == "additive_attention":
+            yield from operator.inputs[:2]
+        if operator.kind == "attention_recurrent" and spec.get("score", "additive") == "additive":
+            yield operator.inputs[1]
+
+
+def _gate_scale(scale: float) -> float:
+    """The least power of two that is no smaller than ``scale``, of 12 fraction bits at most."""
+    return 2.0 ** max(math.ceil(math.log2(scale)), -GATE_FRACTION_BITS)
 
 
 def state_inputs(operator: Operator) -> tuple[str, ...]:
