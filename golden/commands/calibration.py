@@ -9,7 +9,7 @@ from rich.table import Table
 
 from golden.commands.report import json_option, progress, terminal, write
 from golden.models import minilm
-from golden.models.accuracy import compare
+from golden.models.accuracy import compare, embed_all
 from golden.quantization.ranges import Calibration
 from golden.quantize import QuantizeSettings
 
@@ -38,13 +38,14 @@ def calibration(count: int, json_file: Path | None) -> None:
     for heading in ("mean cosine", "smallest", "nearest the same"):
         table.add_column(heading, justify="right")
     figures: list[dict[str, Any]] = []
+    real = embed_all(ids, minilm.embed_real, progress).vectors
     for tensors, operands in WAYS:
         settings = QuantizeSettings(calibration=tensors, operand_calibration=operands)
         usual = settings == QuantizeSettings()
         embed = partial(minilm.embed_integer, settings=None if usual else settings)
         with console.status(f"calibrating by {tensors} and {operands}"):
             embed(ids[0])
-        result = compare(sentences, ids, minilm.embed_real, embed, progress)
+        result = compare(sentences, real, embed_all(ids, embed, progress).vectors)
         shares = (result.cosine_mean, result.cosine_min, result.nearest_agreement)
         table.add_row(tensors, operands, *(f"{share:.5f}" for share in shares))
         figures.append({"calibration": tensors, "operand_calibration": operands})

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from golden.__main__ import main
 from golden.integer import matmul, requantize
 from golden.models import minilm
-from golden.models.accuracy import compare, rank_correlation, read_pairs
+from golden.models.accuracy import compare, embed_all, rank_correlation, read_pairs
 from golden.networks.file import load_network
 from golden.networks.products import products
 from golden.networks.run import run_integer
@@ -57,7 +57,8 @@ def test_integers_keep_the_embeddings(tokenizer: minilm.Tokenizer) -> None:
     sentences = minilm.sentences()[::4]
     assert len(sentences) == 50
     ids = [tokenizer(sentence) for sentence in sentences]
-    result = compare(sentences, ids, minilm.embed_real, minilm.embed_integer)
+    vectors = (embed_all(ids, embed).vectors for embed in (minilm.embed_real, minilm.embed_integer))
+    result = compare(sentences, *vectors)
     assert result.cosine_mean >= 0.996
     assert result.cosine_min >= 0.98
     assert result.nearest_agreement >= 0.85
