@@ -60,8 +60,9 @@ lint: setup ## style, format, types, and which house may import which
 	.venv/bin/lint-imports
 	$(PYTHON) -m mypy
 
-docs: setup ## draw the diagrams of docs/architecture.md and the README's results again
+docs: setup ## draw the diagrams and tables of docs/ and the README's results again
 	$(PYTHON) -m docs.diagram
+	$(PYTHON) -m docs.onnx
 	$(PYTHON) -m docs.results
 
 clean: ## remove what was built, .venv apart

@@ -18,8 +18,11 @@ COMMANDS = {
     "accuracy": Entry("accuracy", "accuracy", "The sentence encoder's integers against floats."),
     "calibration": Entry("calibration", "calibration", "Ways to choose scales, compared."),
     "describe": Entry("describe", "describe_network", "Operators, products, bytes of a network."),
-    "keywords": Entry("keywords", "keywords", "The released KWT-1's integers against floats."),
+    "keywords": Entry("keywords", "keywords", "Keyword spotters' integers against floats."),
+    "nodes": Entry("nodes", "nodes", "ONNX's node tests: passed, not claimed, failed."),
     "save": Entry("save", "save", "Write a network's integer form as one file."),
+    "spellings": Entry("spellings", "spellings", "Spellers' integers against floats."),
+    "voice": Entry("voice", "voice", "The voice detector's integers against floats."),
 }
 
 
