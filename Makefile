@@ -62,6 +62,7 @@ lint: setup ## style, format, types, and which house may import which
 
 docs: setup ## draw the diagrams and tables of docs/ and the README's results again
 	$(PYTHON) -m docs.diagram
+	$(PYTHON) -m docs.data
 	$(PYTHON) -m docs.onnx
 	$(PYTHON) -m docs.results
 
