@@ -4,19 +4,22 @@ from collections.abc import Mapping
 
 from sim.row import Operator
 from sim.rows.core import CORE
+from sim.rows.layer_norm import LAYER_NORM
 from sim.rows.macro import MACRO
 from sim.rows.requantize import REQUANTIZER
 from sim.rows.softmax import MAX_FINDER, SOFTMAX
-from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE
+from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE, ROW_BUFFER
 
 OPERATORS: Mapping[str, Operator] = {
     "buffer": BUFFER,
     "queue": QUEUE,
+    "row_buffer": ROW_BUFFER,
     "fork": FORK,
     "join": JOIN,
     "macro": MACRO,
     "core": CORE,
     "requantizer": REQUANTIZER,
+    "layer_norm": LAYER_NORM,
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
 }

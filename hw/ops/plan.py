@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from golden.operator_spec import LayerNormSpec
 from golden.spec import require_range
 
 
@@ -91,3 +92,24 @@ class SoftmaxPlan:
     def index_bits(self) -> int:
         """Width of an element's index."""
         return max(1, (self.longest_beats * self.lanes - 1).bit_length())
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNormPlan:
+    """Elements of a row that are normalised at once, a power of two."""
+
+    lanes: int = 8
+
+    def __post_init__(self) -> None:
+        require_lanes(self.lanes)
+
+    def beats(self, spec: LayerNormSpec) -> int:
+        """Beats of the longest row."""
+        return -(-spec.width // self.lanes)
+
+
+def require_lanes(lanes: int) -> None:
+    """Raise ``ValueError`` unless ``lanes`` is a power of two up to 256."""
+    require_range("lanes", lanes, 1, 256)
+    if lanes.bit_count() != 1:
+        raise ValueError(f"lanes must be a power of two, not {lanes}")

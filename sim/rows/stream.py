@@ -9,6 +9,7 @@ from amaranth.hdl import signed
 from amaranth.lib import data
 from numpy.typing import NDArray
 
+from hw.ops.row_buffer import RowBuffer
 from hw.stream import Buffer, Fork, Join, Queue
 from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import magnitudes
@@ -40,6 +41,10 @@ def _same(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any]
 def _one_later(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
     first = cycles["i"][0]
     return {name: first + 1 + np.arange(count) for name, count in stimulus.outputs.items()}
+
+
+def _two_later(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
+    return {"o": cycles["i"][0] + 2 + np.arange(len(cycles["i"]))}
 
 
 def _at_once(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
@@ -75,6 +80,17 @@ QUEUE = Operator(
     },
     stimulus=_row,
     timing=_one_later,
+)
+
+ROW_BUFFER = Operator(
+    golden=_same,
+    component=lambda point: RowBuffer(ROW, point.plan.depth),
+    points={
+        f"depth-{depth}": Point(spec=None, plan=QueuePlan(depth=depth), quick=depth == 5)
+        for depth in (3, 5, 16)
+    },
+    stimulus=_row,
+    timing=_two_later,
 )
 
 FORK = Operator(

@@ -1,0 +1,117 @@
+"""Row of the layer norm: tensors of rows, each with its own width, gains and biases."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.operator_spec import LayerNormSpec
+from golden.ops.layer_norm import layer_norm
+from golden.spec import RequantizeSpec
+from golden.table_spec import ReciprocalRootSpec
+from hw.ops.layer_norm import LayerNorm
+from hw.ops.plan import LayerNormPlan
+from hw.ops.row_moments import reciprocal_fraction_bits
+from sim.row import Cycles, Operator, Point, Stimulus
+from sim.stimulus import magnitudes, rows
+from sim.tensors import Tensor, back_to_back, golden, join, lengths_of, row_beats
+
+SMALL = LayerNormSpec(
+    width=24,
+    input_bits=8,
+    mean_fraction_bits=2,
+    root=ReciprocalRootSpec(fraction_bits=6, index_bits=4, mantissa_bits=8),
+    requantize=RequantizeSpec(
+        accumulator_bits=16,
+        multiplier_bits=6,
+        mantissa_bits=8,
+        bias_bits=12,
+        bias_fraction_bits=3,
+        shift=34,
+        output_bits=8,
+    ),
+)
+"""Every feature of the default layer norm, of fewer bits."""
+
+
+def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
+    """Rows of the full width, rows of one beat, rows of any width."""
+    spec, lanes = point.spec, point.plan.lanes
+    any_width = int(rng.integers(1, spec.width + 1))
+    return join([
+        _tensor(spec, lanes, rng, count, spec.width),
+        _tensor(spec, lanes, rng, count, int(rng.integers(1, min(lanes, spec.width) + 1))),
+        _tensor(spec, lanes, rng, count, any_width),
+    ])
+
+
+def timing(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
+    """Rows of the full width go through one beat a cycle, each ``latency`` cycles after its end."""
+    component = LayerNorm(point.spec, point.plan)
+    component._MustUse__used = True
+    beats, length = point.plan.beats(point.spec), lengths_of(stimulus, "i")[0]
+    i, o = cycles["i"].copy(), cycles["o"].copy()
+    i[:length] = back_to_back(stimulus, cycles, "i")[:length]
+    ends = i[beats - 1 : length : beats]
+    o[:length] = (ends[:, None] + component.latency + np.arange(beats)).reshape(-1)
+    return {"i": i, "o": o}
+
+
+def _tensor(
+    spec: LayerNormSpec, lanes: int, rng: np.random.Generator, count: int, width: int
+) -> Tensor:
+    """About ``count`` beats; a scale that brings most results into the range of the output."""
+    numbers, own = spec.requantize, replace(spec, width=width)
+    columns = -(-width // lanes) * lanes
+    x = rows(rng, spec.input_bits, -(-count * lanes // columns), width)
+    limit = (1 << numbers.multiplier_bits) - 1
+    multiplier = magnitudes(rng, numbers.multiplier_bits + 1, width).clip(-limit, limit)
+    bias_bits = min(numbers.bias_bits, numbers.output_bits + numbers.bias_fraction_bits + 1)
+    bias = magnitudes(rng, bias_bits, width)
+    # With all bits of a multiplier in use the largest deviation comes near the largest code.
+    near = numbers.shift - numbers.multiplier_bits + numbers.output_bits - int(rng.integers(4))
+    spread_bits = 2 * (spec.input_bits + spec.mean_fraction_bits) + (spec.width - 1).bit_length()
+    pairs = (max(spread_bits, spec.root.fraction_bits + 2) + 1) // 2
+    lowest = numbers.exponent_range[0] + pairs - 1 + spec.root.mantissa_bits
+    highest = numbers.exponent_range[1] + spec.root.mantissa_bits
+    offset = min(max(near, lowest), highest)
+    epsilon = int(magnitudes(rng, spread_bits - 8, 1, signed=False)[0])
+    order = rng.permutation(columns)
+    shift = reciprocal_fraction_bits(spec) - own.reciprocal_fraction_bits
+    padded = np.pad(np.stack([multiplier, bias]), [(0, 0), (0, columns - width)])[:, order]
+    return Tensor(
+        loads={
+            "settings": {
+                "width": np.array([width]),
+                "reciprocal": np.array([own.reciprocal_width << shift]),
+                "epsilon": np.array([epsilon]),
+                "exponent_offset": np.array([offset]),
+            },
+            "channels": {"multiplier": padded[0], "bias": padded[1], "channel": order},
+        },
+        rows={"i": row_beats(x, lanes)},
+        expected={
+            "o": row_beats(layer_norm(own, x, multiplier, bias, epsilon, offset), lanes),
+        },
+    )
+
+
+LAYER_NORM = Operator(
+    golden=golden,
+    component=lambda point: LayerNorm(point.spec, point.plan),
+    points={
+        "default": Point(spec=LayerNormSpec(width=384), plan=LayerNormPlan()),
+        "small": Point(spec=SMALL, plan=LayerNormPlan(lanes=4)),
+        "narrow": Point(spec=replace(SMALL, width=7), plan=LayerNormPlan(lanes=1), quick=False),
+        "wide": Point(spec=LayerNormSpec(width=100), plan=LayerNormPlan(lanes=16), quick=False),
+        "whole": Point(
+            spec=LayerNormSpec(width=64, mean_fraction_bits=0),
+            plan=LayerNormPlan(lanes=32),
+            quick=False,
+        ),
+    },
+    stimulus=stimulus,
+    timing=timing,
+    count=60,
+)
