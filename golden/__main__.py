@@ -18,6 +18,8 @@ COMMANDS = {
     "accuracy": Entry("accuracy", "accuracy", "The sentence encoder's integers against floats."),
     "calibration": Entry("calibration", "calibration", "Ways to choose scales, compared."),
     "describe": Entry("describe", "describe_network", "Operators, products, bytes of a network."),
+    "images": Entry("images", "images", "A digits' ViT in integers against itself in floats."),
+    "import": Entry("import_network", "import_network", "Read an ONNX encoder and quantise it."),
     "keywords": Entry("keywords", "keywords", "Keyword spotters' integers against floats."),
     "nodes": Entry("nodes", "nodes", "ONNX's node tests: passed, not claimed, failed."),
     "save": Entry("save", "save", "Write a network's integer form as one file."),

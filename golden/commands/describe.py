@@ -8,12 +8,19 @@ from rich.table import Table
 
 from golden.commands.report import json_option, terminal, write
 from golden.graph import Graph
-from golden.models import minilm
+from golden.models import g2p, minilm, netra, silero
 from golden.networks.describe import describe, length_names
 from golden.networks.published import PUBLISHED
 
-# In integers where weights are at hand, otherwise in 32-bit floats without their values.
-NETWORKS: dict[str, Callable[[], Graph]] = {"minilm": minilm.integer_network, **PUBLISHED}
+# In integers where weights and samples are at hand, otherwise in 32-bit floats: of silero with its
+# values, of published networks without.
+NETWORKS: dict[str, Callable[[], Graph]] = {
+    "g2p": g2p.integer_network,
+    "minilm": minilm.integer_network,
+    "netra": netra.integer_network,
+    "silero": lambda: silero.silero().network,
+    **PUBLISHED,
+}
 
 
 @click.command(name="describe")

@@ -52,7 +52,7 @@ def integer_network() -> Graph:
 def read_g2p(path: Path) -> Speller:
     """A speller of a checkpoint as the package has it."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as content, np.load(content) as file:
             weights = _weights(file)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no checkpoint of g2p-en: install it again") from error

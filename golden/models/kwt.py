@@ -9,7 +9,7 @@ file is no part of this project: the caller names it.
 """
 
 import wave
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +54,7 @@ class FrontEnd(NamedTuple):
 class KeywordModel(NamedTuple):
     """What a file gives: features of a sound, and the network that reads them."""
 
-    front_end: FrontEnd
+    front_end: Callable[[np.ndarray], np.ndarray]
     network: Graph
 
 
@@ -74,7 +74,7 @@ def read_kwt(path: Path, delta: float | None = None) -> KeywordModel:
     )
     # The network's approximation of GELU is the file's.
     shape = kwt_shape(heads=1, layers=_LAYERS, delta=delta, activation="gelu_tanh")
-    return KeywordModel(front_end, keyword_transformer("kwt1", shape, _weights(model)))
+    return KeywordModel(front_end.__call__, keyword_transformer("kwt1", shape, _weights(model)))
 
 
 def read_sound(path: Path) -> np.ndarray:

@@ -81,6 +81,7 @@ def recurrent(build: IntegerBuilder, operator: Operator) -> None:
     gates, weight, *rest = operator.inputs
     spec = RecurrentSpec(
         gate_fraction_bits=_fraction_bits(build, gates),
+        state=build.settings.rows,
         requantize=build.settings.requantize,
         **(operator.spec or {}),
     )
@@ -122,6 +123,7 @@ def attention_recurrent(build: IntegerBuilder, operator: Operator) -> None:
         cell=cell,
         recurrent=RecurrentSpec(
             gate_fraction_bits=_fraction_bits(build, gates),
+            state=build.settings.rows,
             requantize=build.settings.requantize,
             reset_after=arguments.get("reset_after", False),
         ),
