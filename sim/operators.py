@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sim.row import Operator
 from sim.rows.core import CORE
+from sim.rows.engine import ENGINE
 from sim.rows.layer_norm import LAYER_NORM
 from sim.rows.macro import MACRO
 from sim.rows.requantize import REQUANTIZER
@@ -18,6 +19,7 @@ OPERATORS: Mapping[str, Operator] = {
     "join": JOIN,
     "macro": MACRO,
     "core": CORE,
+    "engine": ENGINE,
     "requantizer": REQUANTIZER,
     "layer_norm": LAYER_NORM,
     "max_finder": MAX_FINDER,

@@ -1,0 +1,118 @@
+"""Writes keys and values into the cells as soon as those before them are no longer used."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.operator_spec import AttentionSpec
+from hw.engine.array import cell_write_layout
+from hw.engine.layout import job_layout, operand_layout
+from hw.engine.plan import EnginePlan
+
+
+class Loader(wiring.Component):
+    """Takes a job's blocks: a header with the mask, the block's keys, the block's values.
+
+    The keys of the next block are written while the array multiplies by this block's values, and
+    its values while it multiplies by the next keys. Throughput is one beat per cycle.
+
+    Members
+    -------
+    job : stream of jobs, for their number of keys
+    i : beats of ``lanes`` bytes; the lowest ``key_block`` bits of a header tell which keys count
+    write : to the array's cells
+    mask : of the block whose keys were written last
+    keys_ready, values_ready : a block's keys, or values, wait for their use
+    keys_used, values_used : in this cycle the array reads them for the last time
+    """
+
+    def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
+        self.spec, self.plan = spec, plan
+        super().__init__({
+            "job": In(stream.Signature(job_layout(spec, plan))),
+            "i": In(stream.Signature(operand_layout(plan))),
+            "write": Out(cell_write_layout(spec, plan)),
+            "mask": Out(spec.key_block),
+            "keys_ready": Out(1),
+            "values_ready": Out(1),
+            "keys_used": In(1),
+            "values_used": In(1),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        spec, plan = self.spec, self.plan
+        columns, chunks = spec.key_block, plan.chunks
+        left = Signal.like(self.job.p.keys)
+        started = Signal()
+        count, key, chunk = (
+            Signal(range(columns + 1)),
+            Signal(range(columns)),
+            Signal(range(chunks)),
+        )
+        m.d.comb += count.eq(Mux(left > columns, columns, left))
+        key_ends, chunk_ends = key == count - 1, chunk == chunks - 1
+        taken = Signal()
+        m.d.comb += taken.eq(self.i.valid & self.i.ready)
+
+        def advance() -> Value:
+            """Next part of a key or value; whether the block's last one is taken."""
+            with m.If(taken):
+                m.d.sync += chunk.eq(Mux(chunk_ends, 0, chunk + 1))
+                with m.If(chunk_ends):
+                    m.d.sync += key.eq(Mux(key_ends, 0, key + 1))
+            return taken & chunk_ends & key_ends
+
+        with m.If(self.keys_used):
+            m.d.sync += self.keys_ready.eq(0)
+        with m.If(self.values_used):
+            m.d.sync += self.values_ready.eq(0)
+        m.d.comb += self.write.data.eq(self.i.payload)
+        with m.FSM():
+            with m.State("HEADER"):
+                m.d.comb += self.job.ready.eq(~started)
+                with m.If(self.job.valid & ~started):
+                    m.d.sync += [left.eq(self.job.p.keys), started.eq(1)]
+                with m.If(started):
+                    m.d.comb += self.i.ready.eq(~self.keys_ready)
+                    with m.If(taken):
+                        bits = Value.cast(self.i.payload)[:columns]
+                        present = ((1 << count) - 1)[:columns]
+                        m.d.sync += self.mask.eq(bits & present)
+                        m.next = "KEYS"
+            with m.State("KEYS"):
+                m.d.comb += [
+                    self.i.ready.eq(1),
+                    self.write.valid.eq(taken),
+                    self.write.place.eq(key),
+                    self.write.set.eq(chunk),
+                ]
+                with m.If(advance()):
+                    m.d.sync += self.keys_ready.eq(1)
+                    m.next = "VALUES"
+            with m.State("VALUES"):
+                parts = columns // plan.lanes
+                part, group = _divided(chunk, parts)
+                lane, key_chunk = _divided(key, plan.lanes)
+                m.d.comb += [
+                    self.i.ready.eq(~self.values_ready),
+                    self.write.valid.eq(taken),
+                    self.write.value.eq(1),
+                    self.write.place.eq(part),
+                    self.write.lane.eq(lane),
+                    self.write.set.eq(chunks + group * plan.key_chunks(spec) + key_chunk),
+                ]
+                with m.If(advance()):
+                    m.d.sync += [self.values_ready.eq(1), left.eq(left - count)]
+                    with m.If(left == count):
+                        m.d.sync += started.eq(0)
+                    m.next = "HEADER"
+        return m
+
+
+def _divided(value: Value, divisor: int) -> tuple[Value, Value]:
+    """Remainder and quotient by a power of two."""
+    bits = (divisor - 1).bit_length()
+    return Cat(value[:bits]), Cat(value[bits:])

@@ -1,0 +1,93 @@
+"""Holds the queries of two jobs: one that the array reads again and again, one that comes in."""
+
+from typing import Any
+
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.operator_spec import AttentionSpec
+from hw.engine.layout import command_layout, job_layout, operand_layout, scale_layout
+from hw.engine.plan import EnginePlan
+
+
+class QueryBuffer(wiring.Component):
+    """Rows of codes with their scales, in two banks by turns.
+
+    A query comes as a header beat, whose lowest bits are its row scale, and ``chunks`` beats of
+    codes. Throughput is one beat per cycle; a read takes one cycle.
+
+    Members
+    -------
+    job : stream of jobs, for their number of queries
+    i : beats of ``lanes`` bytes
+    read : which part of which query to read
+    x, scale : what was asked for in the cycle before
+    rows : per bank, how many of its job's queries are here
+    free : per bank, its job is over
+    """
+
+    def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
+        self.spec, self.plan = spec, plan
+        super().__init__({
+            "job": In(stream.Signature(job_layout(spec, plan))),
+            "i": In(stream.Signature(operand_layout(plan))),
+            "read": In(command_layout(spec, plan)),
+            "x": Out(operand_layout(plan)),
+            "scale": Out(scale_layout(spec)),
+            "rows": Out(range(plan.rows + 1)).array(2),
+            "free": In(2),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        plan = self.plan
+        bank, row, place = Signal(), Signal(plan.row_bits), Signal(range(plan.chunks + 1))
+        queries = Signal.like(self.job.p.queries)
+        started, busy = Signal(), Signal(2)
+        taken, header, row_ends = Signal(), place == 0, place == plan.chunks
+        m.d.comb += [
+            self.i.ready.eq(started),
+            taken.eq(self.i.valid & started),
+            self.job.ready.eq(~started & ~busy.bit_select(bank, 1)),
+        ]
+        for index in range(2):
+            with m.If(self.free[index]):
+                m.d.sync += [self.rows[index].eq(0), busy[index].eq(0)]
+        with m.If(self.job.valid & self.job.ready):
+            m.d.sync += [
+                started.eq(1),
+                queries.eq(self.job.p.queries),
+                busy.eq(busy | (1 << bank)),
+                row.eq(0),
+            ]
+        with m.If(taken):
+            m.d.sync += place.eq(Mux(row_ends, 0, place + 1))
+            with m.If(row_ends):
+                m.d.sync += [row.eq(row + 1), Array(self.rows)[bank].eq(row + 1)]
+                with m.If(row + 1 == queries):
+                    m.d.sync += [started.eq(0), bank.eq(~bank)]
+
+        depth = 1 << (1 + plan.row_bits)
+        m.submodules.codes = codes = Memory(
+            shape=unsigned(8 * plan.lanes), depth=depth * plan.chunks, init=[]
+        )
+        m.submodules.scales = scales = Memory(shape=scale_layout(self.spec), depth=depth, init=[])
+        code_write, code_read = codes.write_port(), codes.read_port()
+        scale_write, scale_read = scales.write_port(), scales.read_port()
+        scale = Value.cast(self.i.payload)[: len(Value.cast(self.scale))]
+        reads = Cat(self.read.row, self.read.bank)
+        m.d.comb += [
+            code_write.en.eq(taken & ~header),
+            code_write.addr.eq(Cat(row, bank) * plan.chunks + place - 1),
+            code_write.data.eq(self.i.payload),
+            scale_write.en.eq(taken & header),
+            scale_write.addr.eq(Cat(row, bank)),
+            Value.cast(scale_write.data).eq(scale),
+            code_read.addr.eq(reads * plan.chunks + self.read.index),
+            scale_read.addr.eq(reads),
+            Value.cast(self.x).eq(code_read.data),
+            self.scale.eq(scale_read.data),
+        ]
+        return m
