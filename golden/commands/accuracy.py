@@ -39,14 +39,13 @@ def accuracy(count: int, data: Path | None, json_file: Path | None) -> None:
     golden's floats. ONNX Runtime's rows need its package: make reference.
     """
     console = terminal()
-    run = _measurement(count, data)
     with console.status("calibrating"):
         minilm.integer_network()
-    integer = run.measure(minilm.embed_integer)
+    run = _measurement(count, data)
     runtime = _runtime(run, console)
     theirs = {f"ONNX Runtime {name.replace('_', ' ')}": row for name, row in runtime.items()}
-    _show(console, run, {"golden floats": run.floats, "golden integers": integer, **theirs})
-    figures = {"sentences": len(run.sentences), "tokens": run.tokens, **integer}
+    _show(console, run, {"golden floats": run.floats, "golden integers": run.integers, **theirs})
+    figures = {"sentences": len(run.sentences), "tokens": run.tokens, **run.integers}
     figures["real_tokens_per_second"] = run.floats["tokens_per_second"]
     figures["integer_tokens_per_second"] = figures.pop("tokens_per_second")
     if run.pairs is not None:
@@ -66,7 +65,8 @@ def _measurement(count: int, data: Path | None) -> Measurement:
         left, right = ([tokenizer(sentence) for sentence in side] for side in (first, second))
         pairs = Pairs(left, right, np.array(scores))
     ids = [tokenizer(sentence) for sentence in sentences]
-    return Measurement(sentences, ids, minilm.embed_real, pairs, progress)
+    real, integer = minilm.embed_real, minilm.embed_integer
+    return Measurement(sentences, ids, real, integer, pairs, progress)
 
 
 def _runtime(run: Measurement, console: Console) -> dict[str, dict[str, Any]]:

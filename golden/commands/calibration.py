@@ -38,14 +38,15 @@ def calibration(count: int, json_file: Path | None) -> None:
     for heading in ("mean cosine", "smallest", "nearest the same"):
         table.add_column(heading, justify="right")
     figures: list[dict[str, Any]] = []
-    real = embed_all(ids, minilm.embed_real, progress).vectors
+    (real,) = embed_all(ids, minilm.embed_real, progress=progress)
     for tensors, operands in WAYS:
         settings = QuantizeSettings(calibration=tensors, operand_calibration=operands)
         usual = settings == QuantizeSettings()
         embed = partial(minilm.embed_integer, settings=None if usual else settings)
         with console.status(f"calibrating by {tensors} and {operands}"):
             embed(ids[0])
-        result = compare(sentences, real, embed_all(ids, embed, progress).vectors)
+        (integer,) = embed_all(ids, embed, progress=progress)
+        result = compare(sentences, real.vectors, integer.vectors)
         shares = (result.cosine_mean, result.cosine_min, result.nearest_agreement)
         table.add_row(tensors, operands, *(f"{share:.5f}" for share in shares))
         figures.append({"calibration": tensors, "operand_calibration": operands})

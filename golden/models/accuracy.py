@@ -38,16 +38,15 @@ class Pairs(NamedTuple):
 
     def correlation(self, embed: Embed, progress: Progress = iter) -> float:
         """Spearman's, of the cosines of pairs with their scores."""
-        left, right = (
-            _unit(embed_all(ids, embed, progress).vectors) for ids in (self.first, self.second)
-        )
+        sides = (embed_all(ids, embed, progress=progress)[0] for ids in (self.first, self.second))
+        left, right = (_unit(side.vectors) for side in sides)
         return rank_correlation((left * right).sum(axis=1), self.scores)
 
 
 class Measurement:
-    """Sentences, their vectors in floats, and what another form of the encoder makes of them.
+    """Sentences embedded in golden's floats and integers by turns, and then by others.
 
-    ``vectors`` are golden's floats (S, D), ``floats`` their figures.
+    ``floats`` and ``integers`` are their figures, ``vectors`` the floats' embeddings (S, D).
     """
 
     def __init__(
@@ -55,33 +54,39 @@ class Measurement:
         sentences: Sequence[str],
         token_ids: Sequence[np.ndarray],
         real: Embed,
+        integer: Embed,
         pairs: Pairs | None = None,
         progress: Progress = iter,
     ) -> None:
         self.sentences, self.pairs = sentences, pairs
         self.tokens = sum(len(ids) for ids in token_ids)
         self._ids, self._progress = token_ids, progress
-        self.vectors, speed = embed_all(token_ids, real, progress)
-        self.floats = {"tokens_per_second": speed, **self._human_scores(real)}
+        floats, integers = embed_all(token_ids, real, integer, progress=progress)
+        self.vectors = floats.vectors
+        self.floats = {"tokens_per_second": floats.tokens_per_second, **self._human_scores(real)}
+        self.integers = self._figures(integers, integer)
 
     def measure(self, embed: Embed) -> dict[str, Any]:
         """Figures of another form: its likeness, its speed, how much slower than the floats."""
-        vectors, speed = embed_all(self._ids, embed, self._progress)
-        return {
-            **compare(self.sentences, self.vectors, vectors)._asdict(),
-            "tokens_per_second": speed,
-            "slowdown": self.floats["tokens_per_second"] / speed,
-            **self._human_scores(embed),
-        }
+        return self._figures(embed_all(self._ids, embed, progress=self._progress)[0], embed)
 
     def check(self, name: str, embed: Embed, tolerance: float) -> None:
         """Raise ``ValueError`` unless ``embed`` gives the floats."""
-        worst = np.abs(embed_all(self._ids, embed, self._progress).vectors - self.vectors).max()
+        (found,) = embed_all(self._ids, embed, progress=self._progress)
+        worst = np.abs(found.vectors - self.vectors).max()
         if worst > tolerance:
             raise ValueError(
                 f"{name} differs from golden's floats by {worst:.1e}, more than {tolerance}: "
                 f"it must be the same network"
             )
+
+    def _figures(self, embedded: Embedded, embed: Embed) -> dict[str, Any]:
+        return {
+            **compare(self.sentences, self.vectors, embedded.vectors)._asdict(),
+            "tokens_per_second": embedded.tokens_per_second,
+            "slowdown": self.floats["tokens_per_second"] / embedded.tokens_per_second,
+            **self._human_scores(embed),
+        }
 
     def _human_scores(self, embed: Embed) -> dict[str, float]:
         if self.pairs is None:
@@ -89,15 +94,24 @@ class Measurement:
         return {"sts_spearman": self.pairs.correlation(embed, self._progress)}
 
 
-def embed_all(token_ids: Sequence[np.ndarray], embed: Embed, progress: Progress = iter) -> Embedded:
-    """Embed sentence by sentence; the clock does not see what comes before the first one."""
-    embed(token_ids[0])
-    vectors, seconds = [], 0.0
+def embed_all(
+    token_ids: Sequence[np.ndarray], *embeds: Embed, progress: Progress = iter
+) -> list[Embedded]:
+    """Each sentence by every function, one after the other: a busy minute slows all of them.
+
+    The clocks do not see what comes before the first sentence.
+    """
+    for embed in embeds:
+        embed(token_ids[0])
+    vectors: list[list[np.ndarray]] = [[] for _ in embeds]
+    seconds = [0.0] * len(embeds)
     for ids in progress(token_ids):
-        start = time.perf_counter()
-        vectors.append(embed(ids))
-        seconds += time.perf_counter() - start
-    return Embedded(np.array(vectors), sum(len(ids) for ids in token_ids) / seconds)
+        for index, embed in enumerate(embeds):
+            start = time.perf_counter()
+            vectors[index].append(embed(ids))
+            seconds[index] += time.perf_counter() - start
+    tokens = sum(len(ids) for ids in token_ids)
+    return [Embedded(np.array(x), tokens / t) for x, t in zip(vectors, seconds, strict=True)]
 
 
 def compare(sentences: Sequence[str], real: np.ndarray, other: np.ndarray) -> Likeness:

@@ -47,8 +47,9 @@ def test_without_the_package_its_rows_are_left_out(
 
 
 def test_another_network_is_refused() -> None:
-    tokenizer, sentences = minilm.Tokenizer(), minilm.sentences()[:2]
-    run = Measurement(sentences, [tokenizer(x) for x in sentences], minilm.embed_real)
+    tokenizer, sentences = minilm.Tokenizer(), minilm.sentences()[:3]
+    ids = [tokenizer(sentence) for sentence in sentences]
+    run = Measurement(sentences, ids, minilm.embed_real, minilm.embed_integer)
     run.check("itself", minilm.embed_real, 1e-6)
     with pytest.raises(ValueError, match=r"theirs differs from golden's floats by .* than 1e-05"):
         run.check("theirs", minilm.embed_integer, 1e-5)
