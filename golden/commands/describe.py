@@ -8,7 +8,7 @@ from rich.table import Table
 
 from golden.commands.report import json_option, terminal, write
 from golden.graph import Graph
-from golden.models import g2p, minilm, netra, silero
+from golden.models import g2p, minilm, netra, silero, vit
 from golden.networks.describe import describe, length_names
 from golden.networks.published import PUBLISHED
 
@@ -19,6 +19,7 @@ NETWORKS: dict[str, Callable[[], Graph]] = {
     "minilm": minilm.integer_network,
     "netra": netra.integer_network,
     "silero": lambda: silero.silero().network,
+    "vit_digits": vit.integer_network,
     **PUBLISHED,
 }
 

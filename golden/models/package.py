@@ -7,6 +7,7 @@ from pathlib import Path
 DISTRIBUTIONS = {
     "g2p_en": "g2p-en",
     "khmer_transliterator": "netra-transliterate",
+    "mlxtend": "mlxtend",
     "silero_vad": "silero-vad",
 }
 

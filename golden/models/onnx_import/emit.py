@@ -205,7 +205,8 @@ class Emitter:
             if np.allclose(REAL_OPERATORS[kind](GRID), value.values, atol=2e-6):
                 name = self._name(node, kind)
                 return Seen(self._layers.same(kind, name, source.name), source.dimensions)
-        raise NotUnderstood(f"it ends a function that is none of {', '.join(ACTIVATIONS)}")
+        last = node.name if node else "its input"
+        raise NotUnderstood(f"the function that {last!r} ends is none of {', '.join(ACTIVATIONS)}")
 
     def _maker(self, x: Seen) -> Operator | None:
         return next((o for o in self.graph.operators if x.name in o.outputs), None)

@@ -9,7 +9,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -53,7 +53,12 @@ def read_onnx(path: Path) -> "ModelProto":
         onnx.checker.check_model(path)
     except Exception as error:
         raise ValueError(f"{path} is no ONNX model: {str(error).splitlines()[0]}") from None
-    return inline_local_functions(model) if model.functions else model
+    model = inline_local_functions(model) if model.functions else model
+    for node in model.graph.node:
+        if node.op_type == "Dropout":
+            # Some files say by a second and third input that they are still trained.
+            del node.input[1:]
+    return model
 
 
 def import_onnx(
@@ -107,30 +112,6 @@ def pooled(graph: GraphBuilder, hidden: str) -> str:
     width = graph.tensors[hidden].shape[-1:]
     mean = graph.apply("mean_pool", "pooled", hidden, shape=width)
     return Layers(graph, {}).same("l2_normalize", "sentence", mean)
-
-
-def onnx_inputs(model: "ModelProto", inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Inputs of the file for inputs of ours: a batch of one."""
-    from onnx import helper
-
-    given: dict[str, np.ndarray] = {}
-    constants = {one.name for one in model.graph.initializer}
-    for value in model.graph.input:
-        if value.name in constants:
-            continue
-        dtype = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-        if "input" in inputs:
-            given[value.name] = np.asarray(inputs["input"]).transpose(2, 0, 1)[None].astype(dtype)
-            continue
-        ids = np.asarray(inputs["token_ids"])[None]
-        if "mask" in value.name:
-            ids = np.ones_like(ids)
-        elif "type" in value.name:
-            ids = np.zeros_like(ids)
-        elif "position" in value.name:
-            ids = np.arange(ids.size)[None]
-        given[value.name] = ids.astype(dtype)
-    return given
 
 
 def _faults(faults: Sequence["Fault"]) -> str:
