@@ -4,11 +4,13 @@ Scores are logarithms to the base 2, ``real = integer * 2**-fraction_bits``, so 
 part of an exponential is a shift. The product that makes them carries ``log2(e) / sqrt(d)``.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 from golden.spec import RequantizeSpec, RowScaleSpec, ceil_log2, require_range
 from golden.table_spec import (
+    AntilogarithmSpec,
     ExponentialSpec,
     Function,
     ReciprocalRootSpec,
@@ -172,23 +174,55 @@ class NormalizeSpec:
 class SoftmaxSpec:
     """Softmax of whole rows: ``P = 2**(x - max - log2(sum 2**(x - max)))``.
 
-    ``exponential`` makes the terms of the sum, 7 bits finer than P so that many small ones count.
-    ``output`` makes P from more fraction bits than the scores have: the logarithm has them.
+    P is a code of ``output_bits`` bits, ``unit`` standing for 1. The terms of the sum are
+    ``guard_bits`` finer, so that many small ones count.
     """
 
     score_bits: int = 16
-    exponential: ExponentialSpec = field(
-        default_factory=lambda: ExponentialSpec(unit=1 << 15, index_bits=6)
-    )
-    output: ExponentialSpec = field(
-        default_factory=lambda: ExponentialSpec(fraction_bits=13, index_bits=6)
-    )
+    score_fraction_bits: int = 10
+    output_bits: int = 8
+    guard_bits: int = 7
     reciprocal: ReciprocalSpec = field(default_factory=ReciprocalSpec)
 
     def __post_init__(self) -> None:
         require_range("score_bits", self.score_bits, 4, 16)
-        low, high = self.exponential.fraction_bits, self.reciprocal.fraction_bits
-        require_range("output.fraction_bits", self.output.fraction_bits, low, high)
+        require_range("score_fraction_bits", self.score_fraction_bits, 0, 15)
+        require_range("output_bits", self.output_bits, 4, 12)
+        require_range("guard_bits", self.guard_bits, 0, 12)
+        low = self.antilogarithm.fraction_bits
+        require_range("reciprocal.fraction_bits", self.reciprocal.fraction_bits, low, 15)
+
+    @property
+    def unit(self) -> int:
+        """The code of P = 1."""
+        return (1 << self.output_bits) - 1
+
+    @property
+    def term_bits(self) -> int:
+        """Width of a term of the sum."""
+        return self.output_bits + self.guard_bits
+
+    @property
+    def antilogarithm(self) -> AntilogarithmSpec:
+        """What makes the terms and P: as many fraction bits as P has bits."""
+        return AntilogarithmSpec(fraction_bits=self.output_bits)
+
+    @property
+    def distance_fraction_bits(self) -> int:
+        """Fraction bits that are kept of a distance to the largest score."""
+        return min(self.score_fraction_bits, self.antilogarithm.fraction_bits)
+
+    @property
+    def dropped_bits(self) -> int:
+        """Fraction bits of a score that are rounded away."""
+        return self.score_fraction_bits - self.distance_fraction_bits
+
+    @property
+    def power_offset(self) -> int:
+        """``log2(2**output_bits / unit) - term_bits``, with the logarithm's fraction bits."""
+        above = math.log2((1 << self.output_bits) / self.unit)
+        bits = self.reciprocal.fraction_bits
+        return math.floor(above * (1 << bits) + 0.5) - (self.term_bits << bits)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,29 @@ class ExponentialSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AntilogarithmSpec:
+    """``2**-d`` of ``d`` with ``fraction_bits`` fraction bits, as a line less a table's entry.
+
+    Two inputs share an entry: with more of them a smaller ``d`` could give a smaller code.
+    """
+
+    fraction_bits: int = 8
+
+    def __post_init__(self) -> None:
+        require_range("fraction_bits", self.fraction_bits, 4, 15)
+
+    @property
+    def remainder_bits(self) -> int:
+        """Bits of the fraction that the table does not look at."""
+        return 1
+
+    @property
+    def index_bits(self) -> int:
+        """Bits of the fraction that the table looks at."""
+        return self.fraction_bits - self.remainder_bits
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReciprocalSpec:
     """``1 / n = 2**-log2(n)`` as a row scale: a table for the logarithm, one for the power."""
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from golden.spec import RowScaleSpec
-from golden.table_spec import TableSpec
+from golden.table_spec import AntilogarithmSpec, TableSpec
 
 
 @cache
@@ -44,6 +44,20 @@ def function_table(spec: TableSpec) -> np.ndarray:
         x = (low + (index << spec.remainder_bits)) * 2.0**-spec.input_fraction_bits
         entry = math.floor(spec.output_unit * function(x) + 0.5)
         entries.append(min(max(entry, smallest), largest))
+    return np.array(entries, np.int64)
+
+
+@cache
+def excess_table(spec: AntilogarithmSpec) -> np.ndarray:
+    """By how much the line ``1 + v`` is above ``2**v``, in units of ``2**-fraction_bits``.
+
+    Entry ``k`` is ``floor((1 + v - 2**v) * 2**fraction_bits + 1/2)`` in the middle of the inputs
+    that read it, ``v = (k + 1/2) * 2**-index_bits - 2**-(fraction_bits + 1)``.
+    """
+    entries = []
+    for index in range(1 << spec.index_bits):
+        v = (index + 0.5) * 2.0**-spec.index_bits - 2.0 ** -(spec.fraction_bits + 1)
+        entries.append(math.floor((1 + v - 2.0**v) * 2**spec.fraction_bits + 0.5))
     return np.array(entries, np.int64)
 
 

@@ -1,7 +1,8 @@
 """Softmax of whole rows: ``P = 2**(x - max - log2(sum 2**(x - max)))``, no divider.
 
-Scores are base-2 logarithms with ``exponential.fraction_bits`` fraction bits; P is a code of
-``output``. Error against the exactly rounded softmax of the same scores: 1 code for 8 and 12 bits.
+Scores are base-2 logarithms; P is a code of ``spec.unit``. Given the same scores, the result is at
+most 1 code from the exactly rounded one: always for 8 bits and for 99.9 % of entries for 12, as
+long as no row has more small terms than the sum can see (``guard_bits``).
 """
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from golden.integer import Integers, integer_range, round_shift
 from golden.operator_spec import SoftmaxSpec
-from golden.ops.exponential import exponential
+from golden.ops.antilogarithm import antilogarithm
 from golden.ops.reciprocal import logarithm
 
 
@@ -19,12 +20,12 @@ def softmax(spec: SoftmaxSpec, x: ArrayLike, mask: ArrayLike | None = None) -> I
     allowed = np.broadcast_to(True if mask is None else np.asarray(mask), x.shape)
     lowest, _ = integer_range(spec.score_bits)
     largest = np.where(allowed, x, lowest).max(axis=-1, keepdims=True)  # (..., 1)
-    distance = np.maximum(largest - x, 0)
-    total = np.where(allowed, exponential(spec.exponential, distance), 0).sum(-1, keepdims=True)
-    # log2 of the sum, the largest term being 1, with the fraction bits of the output's exponent.
-    power = logarithm(spec.reciprocal, np.maximum(total, spec.exponential.unit))
-    power = power - logarithm(spec.reciprocal, spec.exponential.unit)
-    power = round_shift(power, spec.reciprocal.fraction_bits - spec.output.fraction_bits)
-    finer = spec.output.fraction_bits - spec.exponential.fraction_bits
-    normalised = (distance << finer) + power
-    return np.where(allowed, exponential(spec.output, normalised), 0)
+    distance = np.maximum(round_shift(largest - x, spec.dropped_bits), 0)
+    distance <<= spec.antilogarithm.fraction_bits - spec.distance_fraction_bits
+    terms = antilogarithm(spec.antilogarithm, spec.term_bits, distance)
+    total = np.where(allowed, terms, 0).sum(axis=-1, keepdims=True)
+    # The step of d above y stands in every term and in every P, and cancels.
+    power = logarithm(spec.reciprocal, np.maximum(total, 1)) + spec.power_offset
+    power = round_shift(power, spec.reciprocal.fraction_bits - spec.antilogarithm.fraction_bits)
+    codes = antilogarithm(spec.antilogarithm, spec.output_bits, distance + np.maximum(power, 0))
+    return np.where(allowed, codes, 0)

@@ -32,7 +32,7 @@ from golden.quantization.calibration import (
     bias_codes,
     fit_multipliers,
 )
-from golden.table_spec import FUNCTIONS, ExponentialSpec, TableSpec
+from golden.table_spec import FUNCTIONS, TableSpec
 
 
 def embedding(build: IntegerBuilder, operator: Operator) -> None:
@@ -77,16 +77,11 @@ def linear(build: IntegerBuilder, operator: Operator) -> None:
 
 def softmax(build: IntegerBuilder, operator: Operator) -> None:
     """Codes of ``probability_bits`` bits, the logits being base-2 logarithms already."""
-    unit = (1 << build.settings.probability_bits) - 1
-    fraction_bits = round(math.log2(math.log(2) / build.scale[operator.inputs[0]]))
-    spec = SoftmaxSpec(
-        exponential=ExponentialSpec(
-            unit=(unit + 1) << 7, fraction_bits=fraction_bits, index_bits=min(6, fraction_bits)
-        ),
-        output=ExponentialSpec(unit=unit, fraction_bits=13, index_bits=6),
-    )
     bits = build.settings.probability_bits
-    build.apply(operator, spec, *operator.inputs, bits=bits, scale=1 / unit, signed=False)
+    fraction_bits = round(math.log2(math.log(2) / build.scale[operator.inputs[0]]))
+    spec = SoftmaxSpec(score_fraction_bits=fraction_bits, output_bits=bits)
+    scale = 1 / spec.unit
+    build.apply(operator, spec, *operator.inputs, bits=bits, scale=scale, signed=False)
 
 
 def layer_norm(build: IntegerBuilder, operator: Operator) -> None:

@@ -14,7 +14,7 @@ from hw.platform import Shared
 def normalised(m: Module, n: Value) -> tuple[Value, Value]:
     """``n`` shifted left until its top bit is set, and by how many places; of 0 by the most."""
     places = max(1, (len(n) - 1).bit_length())
-    shifts = []
+    shifts: list[Value] = []
     for place in reversed(range(places)):
         count = 1 << place
         moves = Signal(name=f"moves_{count}")

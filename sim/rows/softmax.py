@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from golden.operator_spec import SoftmaxSpec
 from golden.ops.softmax import softmax
-from golden.table_spec import ExponentialSpec
 from hw.ops.max_finder import MaxFinder
 from hw.ops.plan import MaxFinderPlan, SoftmaxPlan
 from hw.ops.softmax import Softmax
@@ -157,16 +156,12 @@ SOFTMAX = Operator(
     points={
         "default": Point(spec=SoftmaxSpec(), plan=SoftmaxPlan()),
         "wide-codes": Point(
-            spec=SoftmaxSpec(output=ExponentialSpec(unit=4095, fraction_bits=13, index_bits=6)),
+            spec=SoftmaxSpec(output_bits=12),
             plan=SoftmaxPlan(max_finder=MaxFinderPlan(lanes=4), longest=64),
             quick=False,
         ),
         "groups": Point(
-            spec=SoftmaxSpec(
-                score_bits=8,
-                exponential=ExponentialSpec(unit=1 << 12, fraction_bits=5, index_bits=4),
-                output=ExponentialSpec(fraction_bits=8, index_bits=5),
-            ),
+            spec=SoftmaxSpec(score_bits=8, score_fraction_bits=5, guard_bits=4),
             plan=SoftmaxPlan(max_finder=MaxFinderPlan(lanes=2), output_groups=4, longest=50),
             quick=False,
         ),

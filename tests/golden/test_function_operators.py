@@ -7,6 +7,7 @@ import pytest
 
 from golden.integer import integer_range
 from golden.ops.activation import activation
+from golden.ops.antilogarithm import antilogarithm
 from golden.ops.exponential import exponential
 from golden.ops.interpolate import interpolate
 from golden.ops.reciprocal import logarithm, reciprocal
@@ -15,6 +16,7 @@ from golden.real import activation as real
 from golden.spec import RowScaleSpec
 from golden.table_spec import (
     FUNCTIONS,
+    AntilogarithmSpec,
     ExponentialSpec,
     ReciprocalRootSpec,
     ReciprocalSpec,
@@ -96,6 +98,21 @@ def test_exponential_is_within_its_bound_everywhere(
     assert (error <= 0.5 + curve * np.exp2(-(d >> fraction_bits)) + 1e-9).all()
     assert exponential(spec, 0) == unit
     assert exponential(spec, [1 << 40]) == 0
+
+
+@pytest.mark.parametrize(
+    ("fraction_bits", "bits"), [(4, 4), (5, 5), (8, 8), (8, 15), (12, 12), (12, 19)]
+)
+def test_antilogarithm_is_within_its_bound_everywhere(fraction_bits: int, bits: int) -> None:
+    spec = AntilogarithmSpec(fraction_bits=fraction_bits)
+    y = np.arange((bits + 3) << fraction_bits)
+    d = (y + 1) * 2.0**-fraction_bits
+    codes = antilogarithm(spec, bits, y)
+    bound = 0.5 + 0.7 * np.exp2(bits - fraction_bits - np.ceil(d))
+    assert (np.abs(codes - np.exp2(bits - d)) <= bound).all()
+    assert codes.max() < 1 << bits
+    assert (np.diff(codes) <= 0).all()
+    assert antilogarithm(spec, bits, [1 << 40]) == 0
 
 
 def test_logarithm_and_reciprocal_are_within_their_bounds() -> None:

@@ -7,7 +7,13 @@ import pytest
 
 from golden.operator_spec import AttentionSpec, LayerNormSpec, SoftmaxSpec
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec, RowScaleSpec, ceil_log2
-from golden.table_spec import ExponentialSpec, ReciprocalRootSpec, ReciprocalSpec, TableSpec
+from golden.table_spec import (
+    AntilogarithmSpec,
+    ExponentialSpec,
+    ReciprocalRootSpec,
+    ReciprocalSpec,
+    TableSpec,
+)
 
 WRONG: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (MacroSpec, {"lanes": 0}, "lanes .* not 0"),
@@ -30,7 +36,10 @@ WRONG: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (ReciprocalSpec, {"fraction_bits": 16}, "fraction_bits .* not 16"),
     (ReciprocalRootSpec, {"index_bits": 1}, "index_bits .* not 1"),
     (LayerNormSpec, {"width": 0}, "width .* not 0"),
+    (AntilogarithmSpec, {"fraction_bits": 3}, "fraction_bits .* not 3"),
     (SoftmaxSpec, {"score_bits": 17}, "score_bits .* not 17"),
+    (SoftmaxSpec, {"output_bits": 13}, "output_bits .* not 13"),
+    (SoftmaxSpec, {"reciprocal": ReciprocalSpec(fraction_bits=7)}, "fraction_bits .* not 7"),
     (AttentionSpec, {"heads": 0}, "heads .* not 0"),
     (AttentionSpec, {"heads": 1, "key_block": 0}, "key_block .* not 0"),
     (AttentionSpec, {"heads": 1, "rescale": ExponentialSpec(unit=255)}, "rescale.unit .* 255"),

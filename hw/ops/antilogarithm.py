@@ -1,0 +1,61 @@
+"""``2**-d`` by a straight line and a small table: no product."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Shape, Signal
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.table_spec import AntilogarithmSpec
+from golden.tables import excess_table
+from hw.pipeline import held
+from hw.platform import Shared
+
+
+def whole_bits(bits: int) -> int:
+    """Bits of ``floor(d)`` that, all ones, are far enough for a code of zero."""
+    return (bits + 1).bit_length()
+
+
+class Antilogarithm(Shared):
+    """``code = round(2**(bits - d))`` with ``d = (y + 1) * 2**-fraction_bits``.
+
+    Between two powers of two the line ``1 + v`` less a table's entry; the integer part of ``d``
+    shifts. Latency is ``STAGES`` enabled cycles, throughput one code in each.
+
+    Members
+    -------
+    enable : all stages move
+    y : unsigned, of ``input_bits`` bits
+    code : unsigned, of ``bits >= spec.fraction_bits`` bits, ``STAGES`` stages later
+    """
+
+    STAGES = 1
+
+    def __init__(self, spec: AntilogarithmSpec, bits: int, input_bits: int) -> None:
+        self.spec, self.bits, self.input_bits = spec, bits, input_bits
+        self.key = f"antilogarithm_f{spec.fraction_bits}i{input_bits}o{bits}"
+        super().__init__({"enable": In(1), "y": In(input_bits), "code": Out(bits)})
+
+    def body(self, platform: Any) -> Module:
+        m = Module()
+        spec = self.spec
+        v = ~self.y[: spec.fraction_bits]
+        excess = [int(entry) for entry in excess_table(spec)]
+        m.submodules.table = table = Memory(
+            shape=Shape(max(excess).bit_length()), depth=len(excess), init=excess
+        )
+        read = table.read_port(domain="comb")
+        fraction = Signal(spec.fraction_bits)
+        m.d.comb += [
+            read.addr.eq(v[spec.remainder_bits :]),
+            fraction.eq(v - read.data),
+        ]
+        whole = self.y[spec.fraction_bits :]
+        bits = whole_bits(self.bits)
+        shift = whole[:bits] | whole[bits:].any().replicate(bits)
+        # One bit below the code's last one decides how it is rounded.
+        finer = Cat(Const(0, self.bits - spec.fraction_bits), fraction, 1) >> shift
+        rounded = (finer + 1)[1 : self.bits + 1]
+        m.d.comb += self.code.eq(held(m, self.enable, "rounded", rounded))
+        return m
