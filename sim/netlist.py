@@ -23,7 +23,7 @@ def netlist(component: Any, library: Library = GATES, cache: Path = CACHE) -> st
     Raise ``ValueError`` for a black box without a model.
     """
     modules = tuple(definitions(component, "top", SynthesisPlatform()))
-    models = bitcell_models(component.spec)
+    models = bitcell_models(getattr(component, "spec", None))
     unknown = sorted({box for module in modules for box in module.black_boxes} - models.keys())
     if unknown:
         raise ValueError(f"no model of the black box {unknown[0]!r}: give it one")

@@ -7,6 +7,7 @@ from sim.rows.core import CORE
 from sim.rows.engine import ENGINE
 from sim.rows.layer_norm import LAYER_NORM
 from sim.rows.macro import MACRO
+from sim.rows.quantize_rows import QUANTIZE_ROWS
 from sim.rows.requantize import REQUANTIZER
 from sim.rows.softmax import MAX_FINDER, SOFTMAX
 from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE, ROW_BUFFER
@@ -22,6 +23,7 @@ OPERATORS: Mapping[str, Operator] = {
     "engine": ENGINE,
     "requantizer": REQUANTIZER,
     "layer_norm": LAYER_NORM,
+    "quantize_rows": QUANTIZE_ROWS,
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
 }

@@ -100,15 +100,14 @@ def row_beats(x: NDArray[Any], lanes: int) -> Fields:
     }
 
 
+def joined(parts: Sequence[Fields]) -> Fields:
+    """``parts``, one after the other."""
+    return {field: np.concatenate([part[field] for part in parts]) for field in parts[0]}
+
+
 def _count(fields: Fields) -> int:
     return len(next(iter(fields.values())))
 
 
 def _join(groups: Sequence[Mapping[str, Fields]]) -> dict[str, Fields]:
-    return {
-        name: {
-            field: np.concatenate([group[name][field] for group in groups])
-            for field in groups[0][name]
-        }
-        for name in groups[0]
-    }
+    return {name: joined([group[name] for group in groups]) for name in groups[0]}

@@ -63,9 +63,8 @@ class LayerNorm(wiring.Component):
     @property
     def latency(self) -> int:
         """Cycles from a row's last beat to its first result, if no row before it is in the way."""
-        sums = RowSums(self.spec.input_bits, self.plan.lanes, length_bits(self.spec))
-        sums._MustUse__used = True
-        return sums.latency + RowMoments.cycles(self.spec) + 1 + Requantizer.STAGES
+        moments = RowMoments.cycles(self.spec) + 1
+        return RowSums.latency(self.plan.lanes) + moments + Requantizer.STAGES
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -97,8 +96,9 @@ class LayerNorm(wiring.Component):
         row, last = buffer.o, buffer.o.p.last
         moved = operand.valid & operand.ready
         group = Signal(range(beats))
+        # A row is in its buffer before its moments are known.
         m.d.comb += [
-            operand.valid.eq(row.valid & moments.o.valid),
+            operand.valid.eq(moments.o.valid),
             row.ready.eq(operand.ready & moments.o.valid),
             moments.o.ready.eq(moved & last),
             numbers.group.eq(Mux(moved, Mux(last, 0, group + 1), group)),

@@ -108,6 +108,23 @@ class LayerNormPlan:
         return -(-spec.width // self.lanes)
 
 
+@dataclass(frozen=True, kw_only=True)
+class QuantizeRowsPlan:
+    """Elements of a row that are quantised at once, and of the longest row."""
+
+    lanes: int = 8
+    longest: int = 1536
+
+    def __post_init__(self) -> None:
+        require_lanes(self.lanes)
+        require_range("longest", self.longest, 1, 1 << 16)
+
+    @property
+    def beats(self) -> int:
+        """Beats of the longest row."""
+        return -(-self.longest // self.lanes)
+
+
 def require_lanes(lanes: int) -> None:
     """Raise ``ValueError`` unless ``lanes`` is a power of two up to 256."""
     require_range("lanes", lanes, 1, 256)

@@ -43,7 +43,7 @@ def mutate(
     jobs: int,
     json_file: Path | None,
 ) -> None:
-    """Score the bench of row NAME, macro or core: what share of small faults it sees.
+    """Score the bench of row NAME: what share of small faults it sees.
 
     A fault that the bench does not see counts against it, unless it is proved to change nothing
     that the streams show.

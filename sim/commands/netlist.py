@@ -28,7 +28,7 @@ from sim.row import GRID, Mismatch
 def run_netlist(
     name: str, point: str | None, seed: int | None, count: int | None, json_file: Path | None
 ) -> None:
-    """Run the bench of row NAME, macro or core, on its netlist of gates after synthesis."""
+    """Run the bench of row NAME on its netlist of gates after synthesis."""
     row, points = targets(name)
     if point is not None and point not in points:
         raise ValueError(f"no target {point!r} of {name}: use one of {', '.join(points)}")
