@@ -18,10 +18,11 @@ import numpy as np
 from golden.graph import Graph
 from golden.models.gates import Weights, torch_gru
 from golden.models.package import package_file
-from golden.models.speller import Speller
+from golden.models.speller import INT8, Speller
 from golden.models.words import read_words
 from golden.networks.fold import fold_embeddings
 from golden.networks.sequence_to_sequence import SequenceShape, sequence_to_sequence
+from golden.quantize import QuantizeSettings
 
 # Numbers 0 and 1 pad and stand for what is unknown; 2 ends a word.
 _LETTERS = {letter: number for number, letter in enumerate("abcdefghijklmnopqrstuvwxyz", 3)}
@@ -44,9 +45,9 @@ def g2p() -> Speller:
 
 
 @cache
-def integer_network() -> Graph:
+def integer_network(settings: QuantizeSettings = INT8) -> Graph:
     """The network in integers, calibrated on other words than ``english_words.txt``."""
-    return g2p().quantize(read_words("english_calibration"))
+    return g2p().quantize(read_words("english_calibration"), settings)
 
 
 def read_g2p(path: Path) -> Speller:

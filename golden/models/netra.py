@@ -24,7 +24,7 @@ import numpy as np
 from golden.graph import Graph
 from golden.models.gates import Weights, keras_gru
 from golden.models.package import package_file
-from golden.models.speller import Speller
+from golden.models.speller import INT16, Speller
 from golden.models.words import read_words
 from golden.networks.fold import fold_embeddings
 from golden.networks.late_attention import late_attention
@@ -33,8 +33,6 @@ from golden.quantize import QuantizeSettings
 LETTERS = 25
 _STATES = 64
 _PACKAGE = "khmer_transliterator"
-# Twelve bits of probability: the greatest is all that greedy decoding reads.
-SETTINGS = QuantizeSettings(probability_bits=12)
 
 
 @cache
@@ -46,7 +44,7 @@ def netra() -> Speller:
 
 
 @cache
-def integer_network(settings: QuantizeSettings = SETTINGS) -> Graph:
+def integer_network(settings: QuantizeSettings = INT16) -> Graph:
     """The network in integers, calibrated on other words than ``khmer_words.txt``."""
     return netra().quantize(read_words("khmer_calibration"), settings)
 

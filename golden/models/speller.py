@@ -1,6 +1,7 @@
 """What spellers share: a word in, tokens out one after the other, in floats or in integers."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,17 @@ from golden.graph import Graph
 from golden.networks.decoding import Growing, greedy
 from golden.networks.run import call_integer, call_real, quantize_inputs
 from golden.quantize import QuantizeSettings, quantize_network
+from golden.spec import RequantizeSpec, RowScaleSpec
+
+# Twelve bits of probability: greedy decoding reads nothing but which is the greatest.
+INT8 = QuantizeSettings(probability_bits=12)
+INT16 = replace(
+    INT8,
+    weight_bits=16,
+    operand_bits=16,
+    rows=RowScaleSpec(output_bits=16),
+    requantize=RequantizeSpec(accumulator_bits=48),
+)
 
 
 class Speller(NamedTuple):

@@ -70,7 +70,7 @@ def _roles(graph: Graph, operator: Operator) -> Iterator[Role]:
     match operator.kind:
         case "linear":
             depth = _last(graph, names[0])
-            yield _weight(names[2], (*depth, *width) if depth else None)
+            yield _weight(graph, names[2], (*depth, *width) if depth else None)
             yield _multiplier(names[3], requantize, width)
             yield _bias(names[4], requantize, width)
         case "layer_norm":
@@ -100,14 +100,14 @@ def _roles(graph: Graph, operator: Operator) -> Iterator[Role]:
         case "attention":
             yield from _dot_attention(names[3:8], requantize, spec.heads)
         case "additive_attention":
-            yield from _additive_attention(names[3:8], requantize, _last(graph, names[1]))
+            yield from _additive_attention(graph, names[3:8], requantize, _last(graph, names[1]))
         case "linear_attention":
             heads = (spec.heads,)
             yield from (Role(name, 1, 1 << 15, heads) for name in names[3:5])
             yield _multiplier(names[5], requantize, heads)
             yield _exponent(names[6], ())
         case "rnn" | "gru" | "lstm":
-            yield from _product(names[1:4], requantize, (*width, *_last(graph, names[0])))
+            yield from _product(graph, names[1:4], requantize, (*width, *_last(graph, names[0])))
             if operator.kind == "gru":
                 yield _bias(names[4], requantize, _last(graph, names[0]))
         case "attention_recurrent":
@@ -119,12 +119,12 @@ def _attention_recurrent(graph: Graph, operator: Operator, spec: RequantizeSpec)
     gates, key, value = (_last(graph, name) for name in operator.inputs[:3])
     states = graph.tensors[operator.outputs[0]].shape[-1:]
     for shape in ((*states, *key), (*value, *gates), (*states, *gates)):
-        yield from _product(names[:3], spec, shape)
+        yield from _product(graph, names[:3], spec, shape)
         del names[:3]
     if operator.spec.cell == "gru":
         yield _bias(names.pop(0), spec, gates)
     if isinstance(operator.spec.attention, AdditiveAttentionSpec):
-        yield from _additive_attention(names[:5], spec, key)
+        yield from _additive_attention(graph, names[:5], spec, key)
     else:
         yield from _dot_attention(names[:5], spec, 1)
 
@@ -135,22 +135,25 @@ def _dot_attention(names: Any, spec: RequantizeSpec, heads: int) -> Iterator[Rol
     yield _exponent(names[4], (2,))
 
 
-def _additive_attention(names: Any, spec: RequantizeSpec, width: Shape) -> Iterator[Role]:
-    yield _weight(names[0], width)
+def _additive_attention(
+    graph: Graph, names: Any, spec: RequantizeSpec, width: Shape
+) -> Iterator[Role]:
+    yield _weight(graph, names[0], width)
     yield Role(names[1], 1, 1 << 15, (1,))
     yield from (_multiplier(name, spec, (1,)) for name in names[2:4])
     yield _exponent(names[4], (2,))
 
 
-def _product(names: Any, spec: RequantizeSpec, shape: Shape) -> Iterator[Role]:
-    yield _weight(names[0], shape)
+def _product(graph: Graph, names: Any, spec: RequantizeSpec, shape: Shape) -> Iterator[Role]:
+    yield _weight(graph, names[0], shape)
     yield _multiplier(names[1], spec, shape[1:])
     yield _exponent(names[2], ())
 
 
-def _weight(name: str, shape: Shape | None) -> Role:
-    """Codes of products: their smallest integer, which has no counterpart, is not used."""
-    limit = integer_range(8)[1]
+def _weight(graph: Graph, name: str, shape: Shape | None) -> Role:
+    """Codes of products, of 8 bits or 16: the smallest integer, without counterpart, is unused."""
+    wide = np.asarray(graph.constants.get(name)).dtype == np.int16
+    limit = integer_range(16 if wide else 8)[1]
     return Role(name, -limit, limit, shape)
 
 

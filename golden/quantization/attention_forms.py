@@ -30,6 +30,7 @@ from golden.quantization.scales import (
     STATE_SCALE,
     state_inputs,
 )
+from golden.spec import RowScaleSpec
 from golden.table_spec import ExponentialSpec
 
 LOG2_E = math.log2(math.e)
@@ -150,6 +151,7 @@ def _attention_spec(build: IntegerBuilder, arguments: Mapping[str, Any]) -> Atte
         causal=arguments.get("causal", False),
         key_block=settings.key_block,
         query=settings.rows,
+        operand=RowScaleSpec(output_bits=settings.operand_bits, static_scale=1),
         exponential=ExponentialSpec(unit=(1 << settings.probability_bits) - 1),
         requantize=settings.requantize,
     )
@@ -247,7 +249,8 @@ def _gate_bias(build: IntegerBuilder, name: str, scale: float) -> str:
 
 def _head_range(build: IntegerBuilder, name: str, heads: int) -> np.ndarray:
     """Magnitude of each head's largest code, in the tensor's integers, ``(H,)``."""
-    largest = build.operand_ranges.largest(name, 8, heads) / build.scale[name]
+    bits = build.settings.operand_bits
+    largest = build.operand_ranges.largest(name, bits, heads) / build.scale[name]
     return np.clip(np.ceil(largest), 1, integer_range(16)[1]).astype(np.int64)
 
 

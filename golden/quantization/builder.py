@@ -27,7 +27,7 @@ class QuantizeSettings:
     """What the caller may choose: calibration and headroom, widths of the softmax, keys' block.
 
     ``calibration`` decides the ranges of tensors between operators, ``operand_calibration`` those
-    of the INT8 codes of keys and values, whose scales are static.
+    of the codes of keys and values, ``operand_bits`` wide, whose scales are static.
     """
 
     probability_bits: int = 8
@@ -36,6 +36,7 @@ class QuantizeSettings:
     operand_calibration: Calibration = "absmax"
     margin: float = 1.25
     weight_bits: int = 8
+    operand_bits: int = 8
     requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
     rows: RowScaleSpec = field(default_factory=RowScaleSpec)
 

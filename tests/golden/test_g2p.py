@@ -86,5 +86,9 @@ def test_command_writes_its_figures(tmp_path: Path) -> None:
     figures = json.loads(file.read_text())
     assert figures["words"] == figures["equal"] + len(figures["different"]) == 20
     assert figures["macs_per_word"] > 1e6
+    assert figures["operand_bits"] == 8
+    khmer = [*arguments, "--model", "netra", "--bits", "8", "--count", "4"]
+    assert CliRunner().invoke(main, khmer).exit_code == 0
+    assert json.loads(file.read_text())["operand_bits"] == 8
     wrong = CliRunner().invoke(main, ["spellings", "--count", "501"])
     assert "count must be 1 to 500, not 501" in wrong.output
