@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from sim.row import Operator
+from sim.rows.activation import ACTIVATION
 from sim.rows.core import CORE
 from sim.rows.engine import ENGINE
 from sim.rows.layer_norm import LAYER_NORM
@@ -24,6 +25,7 @@ OPERATORS: Mapping[str, Operator] = {
     "requantizer": REQUANTIZER,
     "layer_norm": LAYER_NORM,
     "quantize_rows": QUANTIZE_ROWS,
+    "activation": ACTIVATION,
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
 }

@@ -125,6 +125,22 @@ class QuantizeRowsPlan:
         return -(-self.longest // self.lanes)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ActivationPlan:
+    """Elements of a row that go through tables at once, and how many of them share one."""
+
+    lanes: int = 8
+    lanes_per_table: int = 2
+
+    def __post_init__(self) -> None:
+        require_lanes(self.lanes)
+        require_range("lanes_per_table", self.lanes_per_table, 1, self.lanes)
+        if self.lanes % self.lanes_per_table:
+            raise ValueError(
+                f"lanes_per_table must divide the {self.lanes} lanes, not be {self.lanes_per_table}"
+            )
+
+
 def require_lanes(lanes: int) -> None:
     """Raise ``ValueError`` unless ``lanes`` is a power of two up to 256."""
     require_range("lanes", lanes, 1, 256)
