@@ -70,45 +70,37 @@ class Loader(wiring.Component):
         with m.If(self.values_used):
             m.d.sync += self.values_ready.eq(0)
         m.d.comb += self.write.data.eq(self.i.payload)
-        with m.FSM():
-            with m.State("HEADER"):
-                m.d.comb += self.job.ready.eq(~started)
-                with m.If(self.job.valid & ~started):
-                    m.d.sync += [left.eq(self.job.p.keys), started.eq(1)]
-                with m.If(started):
-                    m.d.comb += self.i.ready.eq(~self.keys_ready)
-                    with m.If(taken):
-                        bits = Value.cast(self.i.payload)[:columns]
-                        present = ((1 << count) - 1)[:columns]
-                        m.d.sync += self.mask.eq(bits & present)
-                        m.next = "KEYS"
-            with m.State("KEYS"):
-                m.d.comb += [
-                    self.i.ready.eq(1),
-                    self.write.valid.eq(taken),
-                    self.write.place.eq(key),
-                    self.write.set.eq(chunk),
-                ]
-                with m.If(advance()):
-                    m.d.sync += self.keys_ready.eq(1)
-                    m.next = "VALUES"
-            with m.State("VALUES"):
-                parts = columns // plan.lanes
-                part, group = _divided(chunk, parts)
-                lane, key_chunk = _divided(key, plan.lanes)
-                m.d.comb += [
-                    self.i.ready.eq(~self.values_ready),
-                    self.write.valid.eq(taken),
-                    self.write.value.eq(1),
-                    self.write.place.eq(part),
-                    self.write.lane.eq(lane),
-                    self.write.set.eq(chunks + group * plan.key_chunks(spec) + key_chunk),
-                ]
-                with m.If(advance()):
-                    m.d.sync += [self.values_ready.eq(1), left.eq(left - count)]
-                    with m.If(left == count):
-                        m.d.sync += started.eq(0)
-                    m.next = "HEADER"
+        in_keys, in_values = Signal(), Signal()
+        parts = columns // plan.lanes
+        part, group = _divided(chunk, parts)
+        lane, key_chunk = _divided(key, plan.lanes)
+        m.d.comb += [self.write.valid.eq(taken & (in_keys | in_values)), self.write.place.eq(key)]
+        with m.If(in_keys):
+            m.d.comb += [self.i.ready.eq(1), self.write.set.eq(chunk)]
+            with m.If(advance()):
+                m.d.sync += [self.keys_ready.eq(1), in_keys.eq(0), in_values.eq(1)]
+        with m.Elif(in_values):
+            m.d.comb += [
+                self.i.ready.eq(~self.values_ready),
+                self.write.value.eq(1),
+                self.write.place.eq(part),
+                self.write.lane.eq(lane),
+                self.write.set.eq(chunks + group * plan.key_chunks(spec) + key_chunk),
+            ]
+            with m.If(advance()):
+                m.d.sync += [self.values_ready.eq(1), in_values.eq(0), left.eq(left - count)]
+                with m.If(left == count):
+                    m.d.sync += started.eq(0)
+        with m.Elif(started):
+            m.d.comb += self.i.ready.eq(~self.keys_ready)
+            with m.If(taken):
+                bits = Value.cast(self.i.payload)[:columns]
+                present = ((1 << count) - 1)[:columns]
+                m.d.sync += [self.mask.eq(bits & present), in_keys.eq(1)]
+        with m.Else():
+            m.d.comb += self.job.ready.eq(1)
+            with m.If(self.job.valid):
+                m.d.sync += [left.eq(self.job.p.keys), started.eq(1)]
         return m
 
 

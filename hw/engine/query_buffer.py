@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -65,7 +65,10 @@ class QueryBuffer(wiring.Component):
         with m.If(taken):
             m.d.sync += place.eq(Mux(row_ends, 0, place + 1))
             with m.If(row_ends):
-                m.d.sync += [row.eq(row + 1), Array(self.rows)[bank].eq(row + 1)]
+                m.d.sync += row.eq(row + 1)
+                for index in range(2):
+                    with m.If(bank == index):
+                        m.d.sync += self.rows[index].eq(row + 1)
                 with m.If(row + 1 == queries):
                     m.d.sync += [started.eq(0), bank.eq(~bank)]
 

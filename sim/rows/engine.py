@@ -172,12 +172,13 @@ def jobs_of(spec: AttentionSpec, plan: EnginePlan, stimulus: Stimulus) -> list[J
             Job(
                 query=codes,
                 scale=scale,
-                **{name: np.concatenate(part) for name, part in parts.items()},
+                key=np.concatenate(parts["key"]),
+                value=np.concatenate(parts["value"]),
+                mask=np.concatenate(parts["mask"]),
                 causal=bool(fields["causal"][index]),
-                **{
-                    name: int(fields[name][index])
-                    for name in ("position", "score_multiplier", "context_multiplier")
-                },
+                position=int(fields["position"][index]),
+                score_multiplier=int(fields["score_multiplier"][index]),
+                context_multiplier=int(fields["context_multiplier"][index]),
                 context_offset=int(fields["context_offset"][index]),
             )
         )
