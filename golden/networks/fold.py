@@ -14,13 +14,18 @@ from golden.graph import Graph
 
 
 def fold_embeddings(graph: Graph) -> Graph:
-    """The real network with every embedding folded into its linears, names kept."""
+    """The real network with every embedding folded into its linears, names kept.
+
+    An embedding stays that something else reads too, or that is an output.
+    """
     constants = dict(graph.constants)
     tensors = dict(graph.tensors)
     operators = list(graph.operators)
     for embedding in graph.operators:
         readers = [o for o in graph.operators if embedding.name in o.inputs]
-        if embedding.kind != "embedding" or any(o.kind != "linear" for o in readers):
+        if embedding.kind != "embedding" or embedding.name in graph.outputs:
+            continue
+        if any(operator.kind != "linear" for operator in readers):
             continue
         ids, table = embedding.inputs
         for reader in readers:
@@ -29,7 +34,12 @@ def fold_embeddings(graph: Graph) -> Graph:
             constants[name] = np.asarray(constants[table] @ constants[weight] + constants[bias])
             at = operators.index(reader)
             operators[at] = replace(reader, kind="embedding", inputs=(ids, name))
-            del constants[weight], constants[bias]
         operators.remove(embedding)
-        del constants[table], tensors[embedding.name]
-    return replace(graph, constants=constants, tensors=tensors, operators=tuple(operators))
+        del tensors[embedding.name]
+    read = {name for operator in operators for name in operator.inputs}
+    return replace(
+        graph,
+        constants={name: x for name, x in constants.items() if name in read},
+        tensors=tensors,
+        operators=tuple(operators),
+    )
