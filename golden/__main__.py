@@ -21,6 +21,7 @@ COMMANDS = {
     "images": Entry("images", "images", "A digits' ViT in integers against itself in floats."),
     "import": Entry("import_network", "import_network", "Read an ONNX encoder and quantise it."),
     "keywords": Entry("keywords", "keywords", "Keyword spotters' integers against floats."),
+    "networks": Entry("networks", "networks", "Every network, small: integers against floats."),
     "nodes": Entry("nodes", "nodes", "ONNX's node tests: passed, not claimed, failed."),
     "save": Entry("save", "save", "Write a network's integer form as one file."),
     "spellings": Entry("spellings", "spellings", "Spellers' integers against floats."),

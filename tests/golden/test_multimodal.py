@@ -7,102 +7,32 @@ import pytest
 from onnx_graphs import run_onnx
 
 from golden.graph import Graph
-from golden.networks.check import check_network
-from golden.networks.clip import CLIP, IMAGEBIND, IMAGEBIND_OUTPUTS, Modality, embed, retrieval
+from golden.networks.clip import CLIP, IMAGEBIND, IMAGEBIND_OUTPUTS, embed, retrieval
 from golden.networks.decoding import Growing
 from golden.networks.describe import describe, length_names
+from golden.networks.instances import MULTIMODAL, QUESTIONS, TWO_STREAMS, sample
 from golden.networks.published import PUBLISHED
-from golden.networks.question_answering import BASELINES, AnswerShape, every_word
+from golden.networks.question_answering import every_word
 from golden.networks.run import call_integer, quantize_inputs, run_integer, run_real
-from golden.networks.transformer import EncoderShape
 from golden.networks.vision_language import (
     VILBERT,
-    VilbertShape,
-    VisualBertShape,
     vilbert,
-    visual_bert,
 )
 from golden.networks.weights import empty_weights, random_weights
 from golden.quantize import quantize_network
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-TOKENS = 9
-SMALL = {"layers": 2, "width": 32, "heads": 2, "feed_forward": 64}
-BERT = EncoderShape(**SMALL, vocabulary=40, positions=20)
-ANSWERS = AnswerShape(
-    vocabulary=40, word=16, features=24, states=16, answers=12, regions=14, layers=2
-)
-
-
-def small(modality: Modality) -> Modality:
-    """The same tower, three patches a side at most, two layers of 32."""
-    patch = modality.patch and replace(
-        modality.patch,
-        size=tuple(
-            k + 2 * s for k, s in zip(modality.patch.kernel, modality.patch.stride, strict=True)
-        ),
-        outputs=24,
-    )
-    positions = patch.tokens if patch else 20
-    encoder = replace(modality.encoder, **SMALL, vocabulary=40, positions=positions)
-    return replace(modality, patch=patch, encoder=encoder)
-
-
-def towers() -> dict[str, Modality]:
-    named = {f"clip {name}": modality for name, modality in CLIP.items()}
-    named |= {f"imagebind {name}": modality for name, modality in IMAGEBIND.items()}
-    return {name: small(modality) for name, modality in named.items()}
-
-
-TOWERS = towers()
-ONE_STREAM = VisualBertShape(encoder=BERT, features=24, regions=5, answers=12)
-TWO_STREAMS = VilbertShape(
-    text=replace(BERT, layers=4),
-    image=EncoderShape(layers=3, width=48, heads=3, feed_forward=48, positions=5),
-    connections=2,
-    width=40,
-    heads=2,
-    features=24,
-    regions=5,
-    answers=12,
-)
-NETWORKS = {
-    **{name: lambda weights, m=m: embed("tower", m, 24, weights) for name, m in TOWERS.items()},
-    "visual_bert": lambda weights: visual_bert("visual_bert", ONE_STREAM, weights),
-    "vilbert": lambda weights: vilbert("vilbert", TWO_STREAMS, weights),
-    **{
-        name: lambda weights, make=make: make("baseline", ANSWERS, weights)
-        for name, make in BASELINES.items()
-    },
-}
 
 
 def network(name: str) -> Graph:
-    return NETWORKS[name](random_weights(4))
-
-
-def sample(graph: Graph, seed: int) -> dict[str, np.ndarray]:
-    """Ids for inputs of that name, states of zeros, counts of words, smooth features."""
-    rng = np.random.default_rng(seed)
-    given: dict[str, np.ndarray] = {}
-    for name in graph.inputs:
-        shape = tuple(TOKENS if isinstance(n, str) else n for n in graph.tensors[name].shape)
-        if name.endswith("ids"):
-            given[name] = rng.integers(0, 40, shape)
-        elif name == "bag":
-            given[name] = rng.poisson(0.2, shape).astype(float)
-        elif name in {"h", "c"}:
-            given[name] = np.zeros(shape)
-        else:
-            given[name] = rng.normal(0, 1, shape)
-    return given
+    return MULTIMODAL[name](random_weights(4))
 
 
 def cosine(x: np.ndarray, y: np.ndarray) -> float:
     return float(x.ravel() @ y.ravel() / np.linalg.norm(x) / np.linalg.norm(y))
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "spatial_attention"])
+@pytest.mark.parametrize("name", [name for name in MULTIMODAL if name != "spatial_attention"])
 def test_real_networks_are_onnx_s(name: str) -> None:
     """Attention within a recurrence has its test beside the encoder-decoders."""
     graph = network(name)
@@ -110,21 +40,6 @@ def test_real_networks_are_onnx_s(name: str) -> None:
     (expected,) = run_onnx(graph, given).values()
     found = run_real(graph, given)[graph.outputs[0]]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_integers_keep_the_output(name: str) -> None:
-    graph = network(name)
-    integer = quantize_network(graph, [sample(graph, seed) for seed in range(100, 108)])
-    check_network(integer)
-    last = graph.operators[-1]
-    # Random networks hardly prefer an answer: what goes into the softmax tells more.
-    output = last.inputs[0] if last.kind == "softmax" else last.name
-    for seed in range(4):
-        given = sample(graph, seed)
-        values = run_integer(integer, quantize_inputs(integer, given))
-        x = run_real(graph, given)[output]
-        assert cosine(x, values[output]) > 0.99
 
 
 @pytest.mark.parametrize(("modality", "patches", "trunk"), [
@@ -213,7 +128,7 @@ def test_retrieval_ranks_as_a_sort_does() -> None:
 
 def test_words_are_answered_one_by_one() -> None:
     """The LSTM that sees the image with every word, continued from its states."""
-    graph = every_word("neurons", ANSWERS, random_weights(4))
+    graph = every_word("neurons", QUESTIONS, random_weights(4))
     integer = quantize_network(graph, [sample(graph, seed) for seed in range(100, 104)])
     given = quantize_inputs(integer, sample(graph, 1))
     whole = run_integer(integer, given)["probabilities"]

@@ -11,63 +11,16 @@ from golden.graph import Graph
 from golden.networks.builder import GraphBuilder
 from golden.networks.decoding import Growing, beam, greedy
 from golden.networks.file import load_network, save_network
+from golden.networks.instances import SEQUENCES, VOCABULARY, word_network
 from golden.networks.layers import GATES
 from golden.networks.run import call_integer, call_real, run_integer, run_real
-from golden.networks.sequence_to_sequence import SequenceShape, sequence_to_sequence
+from golden.networks.sequence_to_sequence import SequenceShape
 from golden.quantize import quantize_network
 from golden.real.attention_recurrent import attention_recurrent
 from golden.real.softmax import softmax
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
-INPUTS, STATES, COMPARED, VOCABULARY = 12, 16, 16, 15
-SHAPES = {
-    "gru last": SequenceShape(),
-    "rnn last": SequenceShape(cell="rnn"),
-    "lstm last, 2 layers": SequenceShape(cell="lstm", layers=2),
-    "gru additive": SequenceShape(attention="additive", bidirectional=True, reset_after=True),
-    "gru dot, 2 layers": SequenceShape(attention="dot", layers=2),
-    "lstm additive": SequenceShape(cell="lstm", attention="additive"),
-    "rnn dot": SequenceShape(cell="rnn", attention="dot", bidirectional=True),
-}
-
-
-def weights(shape: SequenceShape) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(6)
-    made: dict[str, np.ndarray] = {}
-    gates = GATES[shape.cell] * STATES
-    both = STATES * (2 if shape.bidirectional else 1)
-
-    def matrix(name: str, rows: int, columns: int, gain: float = 1.0, bias: bool = True) -> None:
-        made[f"{name}.weight"] = rng.normal(0, gain * rows**-0.5, (rows, columns))
-        if bias:
-            made[f"{name}.bias"] = rng.normal(0, 0.2, columns)
-
-    def cell(name: str) -> None:
-        matrix(f"{name}.state", STATES, gates, 0.8)
-
-    for part in ("encoder", "decoder"):
-        made[f"{part}.word.table"] = rng.normal(0, 1, (VOCABULARY, INPUTS))
-    for index in range(shape.layers):
-        rows = both if index else INPUTS
-        directions = (".forward", ".backward") if shape.bidirectional else ("",)
-        for direction in directions:
-            matrix(f"encoder.{index}{direction}.gates", rows, gates)
-            cell(f"encoder.{index}{direction}")
-        for name in ("start", "start.cell"):
-            matrix(f"decoder.{index}.{name}.linear", both, STATES)
-        matrix(f"decoder.{index}.gates", STATES if index else INPUTS, gates)
-        cell(f"decoder.{index}")
-    matrix("decoder.0.input", INPUTS, gates)
-    matrix("decoder.0.context", both, gates)
-    matrix("decoder.0.query", STATES, COMPARED, 2.0, bias=False)
-    matrix("decoder.key", both, COMPARED, 2.0, bias=False)
-    made["decoder.energy"] = rng.normal(0, 1, COMPARED)
-    matrix("logits", STATES, VOCABULARY, 3.0)
-    return made
-
-
-def network(name: str) -> Graph:
-    return sequence_to_sequence("words", SHAPES[name], weights(SHAPES[name]))
+INPUTS, STATES, COMPARED = 12, 16, 16
 
 
 def inputs(name: str, seed: int, source: int = 11, target: int = 8) -> dict[str, np.ndarray]:
@@ -76,18 +29,18 @@ def inputs(name: str, seed: int, source: int = 11, target: int = 8) -> dict[str,
         "source_ids": rng.integers(0, VOCABULARY, source),
         "target_ids": rng.integers(0, VOCABULARY, target),
     }
-    if SHAPES[name].attention != "none":
+    if SEQUENCES[name].attention != "none":
         given["source_mask"] = np.arange(source) < source - seed % 3
     return given
 
 
 def integer_network(name: str) -> Graph:
-    return quantize_network(network(name), [inputs(name, seed) for seed in range(100, 110)])
+    return quantize_network(word_network(name), [inputs(name, seed) for seed in range(100, 110)])
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_integers_keep_the_probabilities(name: str) -> None:
-    real, integer = network(name), integer_network(name)
+    real, integer = word_network(name), integer_network(name)
     for seed in range(4):
         given = inputs(name, seed)
         p = run_real(real, given)["probabilities"]
@@ -100,12 +53,14 @@ def test_integers_keep_the_probabilities(name: str) -> None:
                 assert -(1 << 15) <= values[output].min() <= values[output].max() < 1 << 15
 
 
-@pytest.mark.parametrize("name", [name for name in SHAPES if SHAPES[name].attention != "none"])
+@pytest.mark.parametrize(
+    "name", [name for name in SEQUENCES if SEQUENCES[name].attention != "none"]
+)
 def test_a_step_is_within_its_bound(name: str) -> None:
     """The real cell reads what the integer network's cell reads, and has the weights as given."""
-    real, integer = network(name), integer_network(name)
+    real, integer = word_network(name), integer_network(name)
     attend = next(o for o in real.operators if o.kind == "attention_recurrent")
-    states = 2 if SHAPES[name].cell == "lstm" else 1
+    states = 2 if SEQUENCES[name].cell == "lstm" else 1
     for seed in range(10):
         given = inputs(name, seed, target=1)
         codes = run_integer(integer, given)
@@ -118,7 +73,7 @@ def test_a_step_is_within_its_bound(name: str) -> None:
             assert np.abs(values[output]).max() > 0.1
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_a_file_keeps_the_network(name: str, tmp_path: Path) -> None:
     graph, given = integer_network(name), inputs(name, 2)
     save_network(graph, tmp_path / "network.safetensors")
@@ -127,7 +82,7 @@ def test_a_file_keeps_the_network(name: str, tmp_path: Path) -> None:
     assert (x == y).all()
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", SEQUENCES)
 @pytest.mark.parametrize("pieces", [(1,) * 8, (3, 5)])
 def test_growing_rows_equal_the_whole_run_bit_for_bit(name: str, pieces: tuple[int, ...]) -> None:
     graph, given = integer_network(name), inputs(name, 2)
@@ -142,7 +97,7 @@ def test_growing_rows_equal_the_whole_run_bit_for_bit(name: str, pieces: tuple[i
 @pytest.mark.parametrize("name", ["lstm last, 2 layers", "gru additive"])
 @pytest.mark.parametrize("call", [call_real, call_integer])
 def test_greedy_and_beam(name: str, call) -> None:
-    graph = network(name) if call is call_real else integer_network(name)
+    graph = word_network(name) if call is call_real else integer_network(name)
     run = run_real if call is call_real else run_integer
     given = inputs(name, 4)
     fixed = {key: x for key, x in given.items() if key != "target_ids"}
@@ -161,7 +116,7 @@ def test_greedy_and_beam(name: str, call) -> None:
 @pytest.mark.parametrize("name", ["gru additive", "gru dot, 2 layers"])
 @pytest.mark.parametrize("call", [call_real, call_integer])
 def test_masked_keys_do_not_count(name: str, call) -> None:
-    graph = network(name) if call is call_real else integer_network(name)
+    graph = word_network(name) if call is call_real else integer_network(name)
     run = run_real if call is call_real else run_integer
     given = {**inputs(name, 0), "source_mask": np.arange(11) < 8}
     values = run(graph, given)
@@ -233,7 +188,7 @@ def test_attentive_cells_are_onnx_s_cells(score: str, cell: str, reset_after: bo
 
 @pytest.mark.parametrize("name", ["gru additive", "gru dot, 2 layers"])
 def test_keys_are_projected_once_per_sentence(name: str) -> None:
-    graph = network(name)
+    graph = word_network(name)
     readers = [o.name for o in graph.operators if o.inputs[1:2] == ("decoder.key.weight",)]
     assert readers == ["decoder.key"]
     assert graph.tensors["decoder.key"].shape == ("source", COMPARED)
@@ -253,9 +208,9 @@ def test_shapes_are_checked(setting: dict, message: str) -> None:
 def test_growing_refuses_what_reads_later_rows() -> None:
     fixed = {"target_ids": np.zeros(3, int), "source_mask": np.ones(4, bool)}
     with pytest.raises(ValueError, match=r"'encoder.0.backward' of kind 'gru' reads rows of"):
-        Growing(network("gru additive"), fixed, "source_ids", call_real)
+        Growing(word_network("gru additive"), fixed, "source_ids", call_real)
     with pytest.raises(ValueError, match=r"'encoder.0.last' of kind 'slice' reads rows of"):
-        Growing(network("gru last"), fixed, "source_ids", call_real)
+        Growing(word_network("gru last"), fixed, "source_ids", call_real)
 
 
 def test_two_cells_may_start_from_one_state_that_is_read_elsewhere() -> None:

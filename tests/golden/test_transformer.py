@@ -1,69 +1,26 @@
 """Encoder-decoder: masks, norms, integers against floats, decoding with a cache."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from golden.graph import Graph
 from golden.networks.check import check_network
 from golden.networks.decoding import Growing, beam, greedy
+from golden.networks.instances import TRANSLATOR, VOCABULARY
 from golden.networks.run import call_integer, call_real, run_integer, run_real
-from golden.networks.transformer import EncoderShape, encoder_decoder
+from golden.networks.transformer import encoder_decoder
+from golden.networks.weights import random_weights
 from golden.quantize import QuantizeSettings, quantize_network
-
-WIDTH, INNER, VOCABULARY = 32, 64, 20
-
-
-def weights(seed: int = 0) -> dict[str, np.ndarray]:
-    """Random weights for two layers, for pre-norm and post-norm alike."""
-    rng = np.random.default_rng(seed)
-    made: dict[str, np.ndarray] = {}
-
-    def linear(name: str, rows: int, columns: int, gain: float = 1.0) -> None:
-        made[f"{name}.weight"] = rng.normal(0, gain * rows**-0.5, (rows, columns))
-        made[f"{name}.bias"] = rng.normal(0, 0.2, columns)
-
-    def norm(name: str) -> None:
-        made[f"{name}.norm.gain"] = rng.normal(1, 0.1, WIDTH)
-        made[f"{name}.norm.bias"] = rng.normal(0, 0.1, WIDTH)
-
-    for stack in ("encoder", "decoder"):
-        made[f"{stack}.word.table"] = rng.normal(0, 1, (VOCABULARY, WIDTH))
-        made[f"{stack}.position.table"] = rng.normal(0, 1, (30, WIDTH))
-        norm(f"{stack}.embedding")
-        norm(f"{stack}.final")
-        for layer in range(2):
-            parts = ("",) if stack == "encoder" else (".self", ".cross")
-            for part in parts:
-                for name in ("query", "key", "value", "output"):
-                    linear(f"{stack}.{layer}{part}.{name}", WIDTH, WIDTH)
-                norm(f"{stack}.{layer}{part}.attention")
-            linear(f"{stack}.{layer}.feed_forward_in", WIDTH, INNER)
-            linear(f"{stack}.{layer}.feed_forward_out", INNER, WIDTH)
-            norm(f"{stack}.{layer}.feed_forward")
-    linear("logits", WIDTH, VOCABULARY, gain=3.0)
-    return made
 
 
 def network(norm: str, **settings: object) -> Graph:
-    shape = EncoderShape(
-        layers=2,
-        width=WIDTH,
-        heads=2,
-        feed_forward=INNER,
-        vocabulary=VOCABULARY,
-        positions=30,
-        epsilon=1e-6,
-        activation="relu",
-        norm=norm,
-        **settings,
-    )
-    made = weights()
-    if settings.get("bias_token"):
-        rng = np.random.default_rng(1)
-        for name in [name for name in made if name.endswith((".key.bias", ".value.bias"))]:
-            table = name.replace(".bias", ".bias_token.table")
-            made[table] = rng.normal(0, 1, (1, WIDTH))
-    return encoder_decoder("translator", shape, made)
+    weights = random_weights(0)
+    # Probabilities that differ, as a trained network's do.
+    sharp = weights.of_shape("logits.weight", (TRANSLATOR.width, VOCABULARY))
+    sharp *= 3
+    return encoder_decoder("translator", replace(TRANSLATOR, norm=norm, **settings), weights)
 
 
 def inputs(seed: int, source: int = 9, target: int = 7) -> dict[str, np.ndarray]:
