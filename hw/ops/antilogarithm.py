@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Shape, Signal
-from amaranth.lib.memory import Memory
+from amaranth.hdl import Array, Cat, Const, Module, Value
 from amaranth.lib.wiring import In, Out
 
 from golden.table_spec import AntilogarithmSpec
@@ -15,6 +14,19 @@ from hw.platform import Shared
 def whole_bits(bits: int) -> int:
     """Bits of ``floor(d)`` that, all ones, are far enough for a code of zero."""
     return (bits + 1).bit_length()
+
+
+def power_code(spec: AntilogarithmSpec, bits: int, y: Value) -> Value:
+    """``round(2**(bits - d))``, a code of ``bits`` bits; see ``Antilogarithm``."""
+    v = ~y[: spec.fraction_bits]
+    excess = Array(int(entry) for entry in excess_table(spec))[v[spec.remainder_bits :]]
+    mantissa = Cat((v - excess)[: spec.fraction_bits], 1)
+    whole = y[spec.fraction_bits :]
+    width = whole_bits(bits)
+    shift = whole[:width] | whole[width:].any().replicate(width)
+    # One bit below the code's last one decides how it is rounded.
+    finer = Cat(Const(0, bits - spec.fraction_bits), mantissa) >> shift
+    return (finer + 1)[1 : bits + 1]
 
 
 class Antilogarithm(Shared):
@@ -39,23 +51,6 @@ class Antilogarithm(Shared):
 
     def body(self, platform: Any) -> Module:
         m = Module()
-        spec = self.spec
-        v = ~self.y[: spec.fraction_bits]
-        excess = [int(entry) for entry in excess_table(spec)]
-        m.submodules.table = table = Memory(
-            shape=Shape(max(excess).bit_length()), depth=len(excess), init=excess
-        )
-        read = table.read_port(domain="comb")
-        fraction = Signal(spec.fraction_bits)
-        m.d.comb += [
-            read.addr.eq(v[spec.remainder_bits :]),
-            fraction.eq(v - read.data),
-        ]
-        whole = self.y[spec.fraction_bits :]
-        bits = whole_bits(self.bits)
-        shift = whole[:bits] | whole[bits:].any().replicate(bits)
-        # One bit below the code's last one decides how it is rounded.
-        finer = Cat(Const(0, self.bits - spec.fraction_bits), fraction, 1) >> shift
-        rounded = (finer + 1)[1 : self.bits + 1]
-        m.d.comb += self.code.eq(held(m, self.enable, "rounded", rounded))
+        code = power_code(self.spec, self.bits, self.y)
+        m.d.comb += self.code.eq(held(m, self.enable, "code_held", code))
         return m

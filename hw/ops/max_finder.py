@@ -32,8 +32,8 @@ def largest_layout(bits: int, index_bits: int) -> data.StructLayout:
 class MaxTree(Shared):
     """The largest of ``lanes`` signed values that are seen; of equals the lowest lane.
 
-    Latency is ``plan.stages`` enabled cycles, throughput one group in each. Without a seen value the
-    result is the smallest integer, in lane 0.
+    Latency is ``plan.stages`` enabled cycles, throughput one group in each. Without a seen value
+    the result is the smallest integer, in lane 0.
 
     Members
     -------

@@ -13,7 +13,8 @@ from hw.ops.max_finder import MaxFinder, largest_layout, masked_row_layout
 from hw.ops.plan import SoftmaxPlan
 from hw.ops.row import row_layout
 from hw.ops.row_buffer import RowBuffer
-from hw.ops.row_terms import RowTerms, output_distance, power_shape
+from hw.ops.row_distances import RowDistances, clipped, distance_shape
+from hw.ops.row_power import RowPower, power_shape
 from hw.pipeline import Pipeline, held
 from hw.stream import Fork, Queue
 
@@ -68,13 +69,13 @@ class Softmax(wiring.Component):
         m.submodules.scores = scores = RowBuffer(self.i.payload.shape(), beats + AHEAD)
         m.submodules.found = found = Fork(self.largest.payload.shape(), 2)
         m.submodules.maxima = maxima = Queue(score, 2)
-        m.submodules.terms = terms = RowTerms(spec, plan)
-        m.submodules.distances = distances = GatherBuffer(
-            output_distance(spec),
-            plan.lanes,
-            plan.output_groups,
-            -(-beats // plan.output_groups) + AHEAD,
+        m.submodules.distances = distances = RowDistances(spec, plan)
+        m.submodules.both = both = Fork(distances.o.payload.shape(), 2)
+        narrow = distance_shape(spec, spec.output_bits)
+        m.submodules.gather = gather = GatherBuffer(
+            narrow, plan.lanes, plan.output_groups, -(-beats // plan.output_groups) + AHEAD
         )
+        m.submodules.power = power = RowPower(spec, plan)
         m.submodules.powers = powers = Queue(power_shape(spec, plan), 2)
         m.submodules.normalise = normalise = Normalise(spec, plan)
 
@@ -88,11 +89,19 @@ class Softmax(wiring.Component):
             maxima.i.valid.eq(found.o[1].valid),
             found.o[1].ready.eq(maxima.i.ready),
         ]
-        wiring.connect(m, scores.o, terms.i)
-        wiring.connect(m, maxima.o, terms.largest)
-        wiring.connect(m, terms.distances, distances.i)
-        wiring.connect(m, terms.power, powers.i)
-        wiring.connect(m, distances.o, normalise.i)
+        wiring.connect(m, scores.o, distances.i)
+        wiring.connect(m, maxima.o, distances.largest)
+        wiring.connect(m, distances.o, both.i)
+        for lane, distance in enumerate(both.o[0].p.data):
+            m.d.comb += gather.i.p.data[lane].eq(clipped(distance, narrow.width))
+        m.d.comb += [
+            gather.i.p.last.eq(both.o[0].p.last),
+            gather.i.valid.eq(both.o[0].valid),
+            both.o[0].ready.eq(gather.i.ready),
+        ]
+        wiring.connect(m, both.o[1], power.i)
+        wiring.connect(m, power.o, powers.i)
+        wiring.connect(m, gather.o, normalise.i)
         wiring.connect(m, powers.o, normalise.power)
         wiring.connect(m, normalise.o, wiring.flipped(self.o))
         return m
@@ -105,7 +114,8 @@ class Normalise(wiring.Component):
 
     Members
     -------
-    i : :py:`In(stream.Signature(row_layout(output_distance(spec), plan.output_lanes)))`
+    i : :py:`In(stream.Signature(row_layout(distance, plan.output_lanes)))`
+        ``distance_shape(spec, spec.output_bits)`` each.
     power : :py:`In(stream.Signature(power_shape(spec, plan)))`
         Of each row.
     o : :py:`Out(stream.Signature(code_row_layout(spec, plan)))`
@@ -115,7 +125,7 @@ class Normalise(wiring.Component):
 
     def __init__(self, spec: SoftmaxSpec, plan: SoftmaxPlan) -> None:
         self.spec, self.plan = spec, plan
-        distances = row_layout(output_distance(spec), plan.output_lanes)
+        distances = row_layout(distance_shape(spec, spec.output_bits), plan.output_lanes)
         super().__init__({
             "i": In(stream.Signature(distances)),
             "power": In(stream.Signature(power_shape(spec, plan))),
