@@ -34,6 +34,7 @@ REMEDIES = {
          "DequantizeLinear"),
         "the file is quantised already: import the float file that it was made of",
     ),
+    "Reshape": "export it with dynamic axes, or give the lengths with which it was exported",
     **dict.fromkeys(("If", "Loop", "Scan"), "export with fixed control flow (torch.jit.trace)"),
     **dict.fromkeys(("GRU", "LSTM", "RNN"), "write recurrent networks with golden.networks"),
 }  # fmt: skip
@@ -85,8 +86,7 @@ def import_onnx(
         results = walk.run(model.graph, [name])
         if walk.faults:
             raise ValueError(_faults(walk.faults))
-        (result,) = (walk.emit.rows(one) for one in results)
-        last = pooled(walk.emit.graph, result.name) if pool else result.name
+        last = pooled(walk.emit.graph, results[0].name) if pool else results[0].name
         walks.append(walk.emit.finish(last))
     first, second = walks
     _require_equal(first, second)
@@ -109,6 +109,8 @@ def choose_output(model: "ModelProto", output: str | None) -> str:
 
 def pooled(graph: GraphBuilder, hidden: str) -> str:
     """The unit vector of the mean over the rows of ``hidden``."""
+    if len(graph.tensors[hidden].shape) != 2:
+        raise ValueError(f"output {hidden!r} is one vector already: import it without pooling")
     width = graph.tensors[hidden].shape[-1:]
     mean = graph.apply("mean_pool", "pooled", hidden, shape=width)
     return Layers(graph, {}).same("l2_normalize", "sentence", mean)

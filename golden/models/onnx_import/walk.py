@@ -68,11 +68,16 @@ class Walk:
             except NotUnderstood as fault:
                 self.faults.append(Fault(node.name, node.op_type, str(fault)))
                 values = [Unknown() for _ in node.output]
+            except (ValueError, IndexError, RuntimeError) as error:
+                # Such as a Reshape that holds the length with which the file was exported.
+                reason = f"it fails where a sentence has {self._tokens} tokens ({error})"
+                self.faults.append(Fault(node.name, node.op_type, reason))
+                values = [Unknown() for _ in node.output]
             self.values.update(zip(node.output, values, strict=True))
         found = []
         for name in outputs:
             try:
-                found.append(self.seen(self.values[name]))
+                found.append(self.emit.rows(self.values[name]))
             except NotUnderstood as fault:
                 if not isinstance(self.values[name], Unknown):
                     self.faults.append(Fault(name, "output", str(fault)))
