@@ -6,6 +6,7 @@ from sim.row import Operator
 from sim.rows.activation import ACTIVATION
 from sim.rows.core import CORE
 from sim.rows.engine import ENGINE
+from sim.rows.elementwise import AFFINE, MULTIPLY, RESIDUAL_ADD
 from sim.rows.layer_norm import LAYER_NORM
 from sim.rows.macro import MACRO
 from sim.rows.quantize_rows import QUANTIZE_ROWS
@@ -26,6 +27,9 @@ OPERATORS: Mapping[str, Operator] = {
     "layer_norm": LAYER_NORM,
     "quantize_rows": QUANTIZE_ROWS,
     "activation": ACTIVATION,
+    "residual_add": RESIDUAL_ADD,
+    "multiply": MULTIPLY,
+    "affine": AFFINE,
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
 }

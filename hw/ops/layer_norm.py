@@ -12,7 +12,7 @@ from golden.spec import RequantizeSpec
 from hw.ops.channel_numbers import ChannelNumbers, channel_layout
 from hw.ops.plan import LayerNormPlan
 from hw.ops.requantize import Requantizer
-from hw.ops.row import row_layout
+from hw.ops.row import latest, row_layout
 from hw.ops.row_buffer import RowBuffer
 from hw.ops.row_moments import RowMoments, length_bits, moments_layout, settings_layout
 from hw.ops.row_sums import RowSums
@@ -81,10 +81,7 @@ class LayerNorm(wiring.Component):
             sums.i.valid.eq(self.i.valid & buffer.i.ready),
             sums.i.payload.eq(self.i.payload),
         ]
-        settings = Signal(settings_layout(spec), reset_less=True)
-        m.d.comb += self.settings.ready.eq(1)
-        with m.If(self.settings.valid):
-            m.d.sync += settings.eq(self.settings.payload)
+        settings = latest(m, self.settings)
         self._share(m, sums.o, moments.i, settings)
 
         m.submodules.numbers = numbers = ChannelNumbers(spec.requantize, lanes, beats)

@@ -141,6 +141,52 @@ class ActivationPlan:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class LanesPlan:
+    """Elements of a row that go through an operator at once."""
+
+    lanes: int = 8
+
+    def __post_init__(self) -> None:
+        require_lanes(self.lanes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AffinePlan(LanesPlan):
+    """Besides the lanes, the columns of the widest row."""
+
+    width: int = 384
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range("width", self.width, 1, 1 << 16)
+
+    @property
+    def beats(self) -> int:
+        """Beats of the widest row."""
+        return -(-self.width // self.lanes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingPlan(LanesPlan):
+    """The table that fits: ``rows`` of up to ``width`` elements of ``bits`` bits."""
+
+    rows: int = 512
+    width: int = 128
+    bits: int = 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_range("rows", self.rows, 1, 1 << 20)
+        require_range("width", self.width, 1, 1 << 16)
+        require_range("bits", self.bits, 2, 32)
+
+    @property
+    def beats(self) -> int:
+        """Beats of the widest row."""
+        return -(-self.width // self.lanes)
+
+
 def require_lanes(lanes: int) -> None:
     """Raise ``ValueError`` unless ``lanes`` is a power of two up to 256."""
     require_range("lanes", lanes, 1, 256)

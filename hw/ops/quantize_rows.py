@@ -12,7 +12,7 @@ from golden.tables import reciprocal_table
 from hw.ops.plan import QuantizeRowsPlan
 from hw.ops.reciprocal import normalised
 from hw.ops.requantize import clipped
-from hw.ops.row import row_layout, scale_layout
+from hw.ops.row import latest, row_layout, scale_layout
 from hw.ops.row_buffer import RowBuffer
 from hw.ops.row_largest import RowLargest
 from hw.pipeline import Pipeline, held
@@ -85,10 +85,7 @@ class QuantizeRows(wiring.Component):
             largest.i.valid.eq(self.i.valid & buffer.i.ready),
             largest.i.payload.eq(self.i.payload),
         ]
-        settings = Signal(settings_layout(spec), reset_less=True)
-        m.d.comb += self.settings.ready.eq(1)
-        with m.If(self.settings.valid):
-            m.d.sync += settings.eq(self.settings.payload)
+        settings = latest(m, self.settings)
 
         known = data.StructLayout({
             "factor": unsigned(spec.mantissa_bits),

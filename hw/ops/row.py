@@ -5,8 +5,10 @@ comes out in their place means nothing, and whoever takes the row knows its leng
 neither a sum nor a largest magnitude, so no operator needs to be told.
 """
 
-from amaranth.hdl import ShapeLike, signed, unsigned
-from amaranth.lib import data
+from typing import Any
+
+from amaranth.hdl import Module, ShapeLike, Signal, signed, unsigned
+from amaranth.lib import data, stream
 
 
 def row_layout(shape: ShapeLike, lanes: int) -> data.StructLayout:
@@ -20,3 +22,26 @@ def scale_layout(mantissa_bits: int, exponent_bits: int) -> data.StructLayout:
         "mantissa": unsigned(mantissa_bits),
         "exponent": signed(exponent_bits),
     })
+
+
+def together(m: Module, first: Any, second: Any) -> Any:
+    """A stream without payload whose transfers take one beat of each at once."""
+    both = stream.Signature(unsigned(0)).create()
+    m.d.comb += [
+        both.valid.eq(first.valid & second.valid),
+        first.ready.eq(second.valid & both.ready),
+        second.ready.eq(first.valid & both.ready),
+    ]
+    return both
+
+
+def latest(m: Module, settings: Any) -> Any:
+    """The newest payload of the stream ``settings``, which is always ready, from the next cycle on.
+
+    Meant for what all rows of a tensor share: it is loaded while no row is inside.
+    """
+    kept = Signal(settings.payload.shape(), name="settings", reset_less=True)
+    m.d.comb += settings.ready.eq(1)
+    with m.If(settings.valid):
+        m.d.sync += kept.eq(settings.payload)
+    return kept

@@ -1,0 +1,152 @@
+"""Rows of what works element by element: residual add, product, affine."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.integer import integer_range
+from golden.operator_spec import ResidualAddSpec
+from golden.ops.affine import affine
+from golden.ops.multiply import multiply
+from golden.ops.residual_add import residual_add
+from golden.spec import RequantizeSpec
+from hw.ops.affine import Affine
+from hw.ops.multiply import Multiply
+from hw.ops.plan import AffinePlan, LanesPlan
+from hw.ops.residual_add import ResidualAdd
+from sim.row import Cycles, Operator, Point, Stimulus
+from sim.stimulus import magnitudes, rows
+from sim.tensors import Tensor, back_to_back, golden, join, row_beats
+
+SMALL = RequantizeSpec(
+    accumulator_bits=16,
+    multiplier_bits=6,
+    mantissa_bits=8,
+    exponent_bits=5,
+    bias_bits=12,
+    bias_fraction_bits=3,
+    shift=20,
+    output_bits=8,
+)
+TENSORS = 4
+
+
+def _sum(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
+    bits, lanes = point.spec.bits, point.plan.lanes
+    x, y = _pair(rng, bits, count, lanes)
+    # A sum next to either end of the range is a case of its own.
+    low, high = integer_range(bits)
+    near = rng.choice([low, high], x.shape) + rng.integers(-1, 2, x.shape) - x
+    near = near.clip(low, high)
+    y = np.where(rng.random(x.shape) < 0.2, near, y)
+    tensor = Tensor(
+        loads={},
+        rows={"x": row_beats(x, lanes), "y": row_beats(y, lanes)},
+        expected={"o": row_beats(residual_add(point.spec, x, y), lanes)},
+    )
+    return join([tensor])
+
+
+def _products(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
+    return join([_product(point, rng, count // TENSORS) for _ in range(TENSORS)])
+
+
+def _product(point: Point, rng: np.random.Generator, count: int) -> Tensor:
+    spec, lanes = point.spec, point.plan.lanes
+    x, y = _pair(rng, spec.output_bits, count, lanes)
+    multiplier = int(magnitudes(rng, spec.multiplier_bits, 1, signed=False)[0])
+    offset = _offset(spec, rng, spec.output_bits - 1)
+    settings = {"multiplier": np.array([multiplier]), "exponent_offset": np.array([offset])}
+    return Tensor(
+        loads={"settings": settings},
+        rows={"x": row_beats(x, lanes), "y": row_beats(y, lanes)},
+        expected={"o": row_beats(multiply(spec, x, y, multiplier, offset), lanes)},
+    )
+
+
+def _affines(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
+    return join([_affine(point, rng, count // TENSORS) for _ in range(TENSORS)])
+
+
+def _affine(point: Point, rng: np.random.Generator, count: int) -> Tensor:
+    spec, lanes = point.spec, point.plan.lanes
+    width = int(rng.integers(1, point.plan.width + 1))
+    columns = -(-width // lanes) * lanes
+    x = rows(rng, spec.output_bits, -(-count * lanes // columns), width)
+    limit = (1 << spec.multiplier_bits) - 1
+    multiplier = magnitudes(rng, spec.multiplier_bits + 1, width).clip(-limit, limit)
+    bias_bits = min(spec.bias_bits, spec.output_bits + spec.bias_fraction_bits + 1)
+    bias = magnitudes(rng, bias_bits, width)
+    offset = _offset(spec, rng, 0)
+    order = rng.permutation(columns)
+    numbers = np.pad(np.stack([multiplier, bias]), [(0, 0), (0, columns - width)])[:, order]
+    return Tensor(
+        loads={
+            "settings": {"exponent_offset": np.array([offset])},
+            "channels": {"multiplier": numbers[0], "bias": numbers[1], "channel": order},
+        },
+        rows={"i": row_beats(x, lanes)},
+        expected={"o": row_beats(affine(spec, x, multiplier, offset, bias), lanes)},
+    )
+
+
+def _pair(
+    rng: np.random.Generator, bits: int, count: int, lanes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Two tensors of about ``count`` beats, of one shape."""
+    beats = int(rng.integers(1, 5))
+    shape = -(-count // beats), beats * lanes
+    return rows(rng, bits, *shape), rows(rng, bits, *shape)
+
+
+def _offset(spec: RequantizeSpec, rng: np.random.Generator, more_bits: int) -> int:
+    """One that brings the largest product near the range of the output, or a few bits from it."""
+    near = spec.shift - spec.multiplier_bits - more_bits + int(rng.integers(-3, 4))
+    return min(near, spec.shift - spec.bias_fraction_bits)
+
+
+def _timing(
+    stages: int, *names: str
+) -> Callable[[Point, Stimulus, Cycles], Mapping[str, NDArray[np.int64]]]:
+    def timing(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
+        """One beat a cycle, each after the component's stages."""
+        moved = back_to_back(stimulus, cycles, names[0])
+        return dict.fromkeys(names, moved) | {"o": moved + stages}
+
+    return timing
+
+
+RESIDUAL_ADD = Operator(
+    golden=golden,
+    component=lambda point: ResidualAdd(point.spec, point.plan),
+    points={
+        "default": Point(spec=ResidualAddSpec(), plan=LanesPlan()),
+        "narrow": Point(spec=ResidualAddSpec(bits=4), plan=LanesPlan(lanes=1), quick=False),
+    },
+    stimulus=_sum,
+    timing=_timing(ResidualAdd.STAGES, "x", "y"),
+)
+
+MULTIPLY = Operator(
+    golden=golden,
+    component=lambda point: Multiply(point.spec, point.plan),
+    points={
+        "default": Point(spec=RequantizeSpec(), plan=LanesPlan(lanes=4)),
+        "small": Point(spec=SMALL, plan=LanesPlan(lanes=2), quick=False),
+    },
+    stimulus=_products,
+    timing=_timing(Multiply.STAGES, "x", "y"),
+)
+
+AFFINE = Operator(
+    golden=golden,
+    component=lambda point: Affine(point.spec, point.plan),
+    points={
+        "default": Point(spec=RequantizeSpec(), plan=AffinePlan(lanes=4, width=48)),
+        "small": Point(spec=SMALL, plan=AffinePlan(lanes=2, width=7), quick=False),
+        "single": Point(spec=SMALL, plan=AffinePlan(lanes=1, width=1), quick=False),
+    },
+    stimulus=_affines,
+    timing=_timing(Affine.STAGES, "i"),
+)
