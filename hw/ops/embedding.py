@@ -1,0 +1,110 @@
+"""Rows of a loadable table, by token or by position."""
+
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from hw.ops.plan import EmbeddingPlan
+from hw.ops.row import latest
+from hw.pipeline import Pipeline, held
+
+
+def settings_layout(plan: EmbeddingPlan) -> data.StructLayout:
+    """The table that was loaded: its rows, and the beats of each."""
+    return data.StructLayout({
+        "rows": unsigned(plan.rows.bit_length()),
+        "beats": unsigned(plan.beats.bit_length()),
+    })
+
+
+def table_layout(plan: EmbeddingPlan) -> data.StructLayout:
+    """Consecutive elements of one row; ``beat`` counts from its start."""
+    return data.StructLayout({
+        "data": data.ArrayLayout(signed(plan.bits), plan.lanes),
+        "row": unsigned(max(1, (plan.rows - 1).bit_length())),
+        "beat": unsigned(max(1, (plan.beats - 1).bit_length())),
+    })
+
+
+def output_layout(plan: EmbeddingPlan) -> data.StructLayout:
+    """A beat of a row; ``error`` tells that the table has no such row."""
+    return data.StructLayout({
+        "data": data.ArrayLayout(signed(plan.bits), plan.lanes),
+        "last": unsigned(1),
+        "error": unsigned(1),
+    })
+
+
+class Embedding(wiring.Component):
+    """Row ``id`` of the table for each id, as ``golden.ops.embedding`` and ``position``; exact.
+
+    An id that the table does not have, which golden refuses, gives a row of zeros with ``error`` on
+    each of its beats. Latency is ``STAGES`` cycles from an id to its first beat, throughput one
+    beat per cycle, rows back to back. Table and settings are loaded while no row is inside.
+
+    Parameters
+    ----------
+    plan : :class:`~hw.ops.plan.EmbeddingPlan`
+    id_bits : width of an id
+
+    Members
+    -------
+    ids : one ``id`` of ``id_bits`` bits a beat, which is taken with the last beat of its row
+    settings : :py:`In(stream.Signature(settings_layout(plan)))`
+    table : :py:`In(stream.Signature(table_layout(plan)))`
+    o : :py:`Out(stream.Signature(output_layout(plan)))`
+    """
+
+    STAGES = 2
+
+    def __init__(self, plan: EmbeddingPlan | None = None, *, id_bits: int = 16) -> None:
+        self.plan = EmbeddingPlan() if plan is None else plan
+        super().__init__({
+            "ids": In(stream.Signature(data.StructLayout({"id": unsigned(id_bits)}))),
+            "settings": In(stream.Signature(settings_layout(self.plan))),
+            "table": In(stream.Signature(table_layout(self.plan))),
+            "o": Out(stream.Signature(output_layout(self.plan))),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        plan = self.plan
+        settings = latest(m, self.settings)
+        m.submodules.memory = memory = Memory(
+            shape=self.o.p.data.shape(), depth=plan.rows * plan.beats, init=[]
+        )
+        write, read = memory.write_port(), memory.read_port()
+        m.d.comb += [
+            self.table.ready.eq(1),
+            write.en.eq(self.table.valid),
+            write.addr.eq(self.table.p.row * plan.beats + self.table.p.beat),
+            write.data.eq(self.table.p.data),
+        ]
+
+        # An id stays until the last beat of its row has been asked for.
+        asked = stream.Signature(unsigned(0)).create()
+        moves = Pipeline(m, asked, self.o, self.STAGES).moves
+        beat = Signal(range(plan.beats))
+        last = beat == settings.beats - 1
+        row = self.ids.p.id
+        error = row >= settings.rows
+        m.d.comb += [
+            asked.valid.eq(self.ids.valid),
+            self.ids.ready.eq(asked.ready & last),
+        ]
+        with m.If(asked.valid & asked.ready):
+            m.d.sync += beat.eq(Mux(last, 0, beat + 1))
+        address = row[: len(self.table.p.row)] * plan.beats + beat
+        errors = held(m, moves, "asked_error", error)
+        m.d.comb += [
+            read.en.eq(moves),
+            read.addr.eq(held(m, moves, "address", address[: len(read.addr)])),
+            self.o.p.last.eq(held(m, moves, "last", last, self.STAGES)),
+            self.o.p.error.eq(held(m, moves, "error", errors)),
+        ]
+        for lane in range(plan.lanes):
+            m.d.comb += self.o.p.data[lane].eq(Mux(self.o.p.error, 0, read.data[lane]))
+        return m
