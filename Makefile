@@ -41,8 +41,8 @@ check: lint test ## what CI runs: lint, test, and the steps below
 	$(PYTHON) -m sim mutate core --count 20 --require 80 --proof-seconds 10
 	$(PYTHON) -m sim equivalence
 
-prove: setup ## every proof, hours, resumable: writes results/*.json
-	$(PYTHON) -m sim prove
+prove: reference ## every proof, hours, resumable: writes results/*.json; DATA=folder as in test
+	$(PYTHON) -m sim prove $(call option,DATA,--data)
 
 synth: setup ## area of every block and plan: LIBERTY=file.lib for square micrometres
 	$(PYTHON) -m sim codes --output=build/codes.npy

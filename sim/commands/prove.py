@@ -43,6 +43,11 @@ STEPS: dict[str, tuple[str, ...]] = {
 BEFORE = {"area": ("sim", "codes", "--output", CODES)}
 """What a measurement needs first."""
 
+WITH_DATA = ("accuracy",)
+"""Measurements that show more where a data folder is given."""
+
+DATA_OPTION = "--data"
+
 CIRCUITS: dict[str, tuple[str, ...]] = {"netlist-macro": ("hw.macro.macro",)}
 CIRCUITS["mutate-macro"] = CIRCUITS["equivalence"] = CIRCUITS["netlist-macro"]
 """Modules whose RTL a measurement holds for; those of a core where nothing is said."""
@@ -53,19 +58,25 @@ def step_hash(name: str) -> str:
     return rtl_hash((*CIRCUITS.get(name, ("hw.core.core",)), "hw.verilog"), ROOT)
 
 
-def holds(path: Path, rtl: str) -> bool:
-    """Whether ``path`` is a result for this RTL."""
-    return path.exists() and json.loads(path.read_text()).get("rtl") == rtl
+def holds(path: Path, rtl: str, data: bool = False) -> bool:
+    """Whether ``path`` is a result for this RTL, and with ``data`` one of the data folder."""
+    if not path.exists():
+        return False
+    kept = json.loads(path.read_text())
+    return kept.get("rtl") == rtl and (not data or DATA_OPTION in kept["command"])
 
 
-def measure(name: str, path: Path, rtl: str) -> None:
+def measure(name: str, path: Path, rtl: str, data: Path | None = None) -> None:
     """Run one step and keep its figures, whole or not at all."""
     _prepare(name)
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        _run((*STEPS[name], "--json", str(figures)))
+        options = () if data is None else (DATA_OPTION, str(data))
+        _run((*STEPS[name], *options, "--json", str(figures)))
+        # Whose folder it was is nobody's business.
+        shown = () if data is None else (DATA_OPTION, "folder")
         kept = {
-            "command": f"python -m {' '.join(STEPS[name])}",
+            "command": f"python -m {' '.join((*STEPS[name], *shown))}",
             "rtl": rtl,
             "figures": json.loads(figures.read_text()),
         }
@@ -85,7 +96,12 @@ def _run(arguments: Sequence[str]) -> None:
 @click.command()
 @click.argument("names", nargs=-1)
 @click.option("--again", is_flag=True, help="Run and print every step, and keep nothing.")
-def prove(names: tuple[str, ...], again: bool) -> None:
+@click.option(
+    DATA_OPTION,
+    type=click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True),
+    help="Folder of models and data, for steps that show more with it.",
+)
+def prove(names: tuple[str, ...], again: bool, data: Path | None) -> None:
     """Measure everything that takes long, into results/NAME.json.
 
     NAMES are steps, all by default; an unknown one gets the list. A result that holds for today's
@@ -100,7 +116,8 @@ def prove(names: tuple[str, ...], again: bool) -> None:
             _run(STEPS[name])
             continue
         path, rtl = RESULTS / f"{name}.json", step_hash(name)
-        if holds(path, rtl):
+        folder = data if name in WITH_DATA else None
+        if holds(path, rtl, folder is not None):
             click.echo(f"{name}: {path.relative_to(ROOT)} holds for this RTL")
             continue
-        measure(name, path, rtl)
+        measure(name, path, rtl, folder)

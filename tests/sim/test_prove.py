@@ -48,6 +48,20 @@ def test_a_result_of_another_rtl_is_measured_again(ran, monkeypatch):
     assert len(ran) == 2
 
 
+def test_the_data_folder_is_for_those_that_read_it(ran, tmp_path):
+    """A result without it is measured again with it, but not the other way round."""
+    call("accuracy", "ratios")
+    for arguments in (("--data", str(tmp_path)), ("--data", str(tmp_path)), ()):
+        assert call("accuracy", "ratios", *arguments).exit_code == 0
+    assert [arguments[:-1] for arguments in ran] == [
+        ("golden", "accuracy", "--json"),
+        ("sim", "ratios", "--json"),
+        ("golden", "accuracy", "--data", str(tmp_path), "--json"),
+    ]
+    kept = json.loads((tmp_path / "results/accuracy.json").read_text())
+    assert kept["command"] == "python -m golden accuracy --data folder"
+
+
 def test_again_prints_and_keeps_nothing(ran, tmp_path):
     assert call("--again", "area").exit_code == 0
     assert ran == [prove.BEFORE["area"], prove.STEPS["area"]]
