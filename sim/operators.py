@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from sim.row import Operator
 from sim.rows.activation import ACTIVATION
 from sim.rows.core import CORE
-from sim.rows.engine import ENGINE
 from sim.rows.elementwise import AFFINE, MULTIPLY, RESIDUAL_ADD
+from sim.rows.embedding import EMBEDDING
+from sim.rows.engine import ENGINE
 from sim.rows.layer_norm import LAYER_NORM
 from sim.rows.macro import MACRO
 from sim.rows.quantize_rows import QUANTIZE_ROWS
@@ -30,6 +31,7 @@ OPERATORS: Mapping[str, Operator] = {
     "residual_add": RESIDUAL_ADD,
     "multiply": MULTIPLY,
     "affine": AFFINE,
+    "embedding": EMBEDDING,
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
 }
