@@ -203,6 +203,11 @@ class SoftmaxSpec:
         return self.output_bits + self.guard_bits
 
     @property
+    def kept_bits(self) -> int:
+        """Bits of a term that the form with a divider multiplies."""
+        return min(self.output_bits + 2, self.term_bits)
+
+    @property
     def antilogarithm(self) -> AntilogarithmSpec:
         """What makes the terms and P: as many fraction bits as P has bits."""
         return AntilogarithmSpec(fraction_bits=self.output_bits)
@@ -230,8 +235,8 @@ class AttentionSpec:
     """Scores, softmax and context of all heads, walking the keys in blocks of ``key_block``.
 
     ``query`` quantises each token's row of one head; ``operand`` quantises keys and values with a
-    static scale per head. ``exponential`` makes the codes P', ``rescale`` the factor that a larger
-    maximum puts on what was summed before it.
+    static scale per head. ``exponential`` makes the codes P', a larger maximum rescales
+    what was summed before it by a factor of ``factor_bits`` bits and a shift.
     """
 
     heads: int
@@ -240,23 +245,29 @@ class AttentionSpec:
     query: RowScaleSpec = field(default_factory=RowScaleSpec)
     operand: RowScaleSpec = field(default_factory=lambda: RowScaleSpec(static_scale=1))
     exponential: ExponentialSpec = field(default_factory=ExponentialSpec)
-    rescale: ExponentialSpec = field(default_factory=lambda: ExponentialSpec(unit=1 << 15))
+    factor_bits: int = 8
     reciprocal: ReciprocalSpec = field(default_factory=ReciprocalSpec)
     requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
 
     def __post_init__(self) -> None:
         require_range("heads", self.heads, 1, 1024)
         require_range("key_block", self.key_block, 1, 1 << 16)
-        if self.rescale.unit & (self.rescale.unit - 1):
-            raise ValueError(
-                f"rescale.unit must be a power of two so that an unchanged maximum changes nothing,"
-                f" not {self.rescale.unit}"
-            )
-        if self.exponential.fraction_bits != self.rescale.fraction_bits:
-            raise ValueError(
-                f"exponential and rescale must have the same fraction_bits, not "
-                f"{self.exponential.fraction_bits} and {self.rescale.fraction_bits}"
-            )
+        require_range("factor_bits", self.factor_bits, 4, 15)
+
+    @property
+    def factor(self) -> TableSpec:
+        """Table of ``2**-u`` for the fraction of a rise of the maximum, 1 at 0."""
+        fraction_bits = self.exponential.fraction_bits
+        return TableSpec(
+            function="exp2_negative",
+            input_bits=fraction_bits,
+            input_fraction_bits=fraction_bits,
+            input_signed=False,
+            index_bits=min(5, fraction_bits),
+            output_bits=self.factor_bits + 1,
+            output_unit=1 << self.factor_bits,
+            output_signed=False,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from golden.graph import Graph, Operator
 from golden.integer import RowScale
 from golden.networks.run import run_integer
 from golden.ops.attention import attention_steps
+from golden.ops.quantize import HEAD_MULTIPLIER
 from golden.spec import RequantizeSpec
 
 # Name of the operator -> name of the product, in the order in which a layer runs them.
@@ -84,7 +85,6 @@ def _attention(operator: Operator, values: dict[str, Any], layer: int) -> Iterat
     spec = operator.spec
     inputs = [values[name] for name in operator.inputs]
     steps = attention_steps(spec, *inputs)
-    score_multiplier, context_multiplier = inputs[5:7]
     if len(steps.probabilities) != 1:
         keys = steps.key.shape[1]
         raise ValueError(
@@ -99,10 +99,10 @@ def _attention(operator: Operator, values: dict[str, Any], layer: int) -> Iterat
             x=steps.query[head],
             x_signed=True,
             w=steps.key[head].T.astype(np.int8),
-            row_scale=_row(steps.query_scale, head),
+            row_scale=_row(steps.score_scale, head),
             spec=spec.requantize,
             expected=steps.scores[head].astype(np.int16),
-            **_constants(score_multiplier[head], steps.key.shape[1]),
+            **_constants(steps.key.shape[1]),
         )
     for head in range(spec.heads):
         yield Product(
@@ -115,7 +115,7 @@ def _attention(operator: Operator, values: dict[str, Any], layer: int) -> Iterat
             row_scale=_row(steps.context_scale, head),
             spec=spec.requantize,
             expected=steps.context[head].astype(np.int16),
-            **_constants(context_multiplier[head], steps.value.shape[2]),
+            **_constants(steps.value.shape[2]),
         )
 
 
@@ -123,8 +123,8 @@ def _row(scale: RowScale, head: int) -> RowScale:
     return RowScale(scale.mantissa[head], scale.exponent[head])
 
 
-def _constants(multiplier: int, columns: int) -> dict[str, np.ndarray]:
+def _constants(columns: int) -> dict[str, np.ndarray]:
     return {
-        "multiplier": np.full(columns, multiplier, np.int64),
+        "multiplier": np.full(columns, HEAD_MULTIPLIER, np.int64),
         "bias": np.zeros(columns, np.int64),
     }

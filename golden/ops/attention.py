@@ -3,7 +3,8 @@
 Letters: N queries, T keys, H heads, d head width, B a block of keys.
 
 1. Q becomes codes per token and head, K and V codes per head (static scales).
-2. Scores: x = requantise(Q K^T), INT16, base-2 logarithms.
+2. Scores: x = requantise(Q K^T), INT16, base-2 logarithms; the head's multiplier is put into the
+   row scale first.
 3. Probabilities and context, one block of keys after the other: ``golden.ops.key_blocks``.
 4. Context: requantise(context) with the row scale 1 / sum; a query without keys gives zeros.
 
@@ -19,7 +20,7 @@ from numpy.typing import ArrayLike
 from golden.integer import Integers, RowScale, matmul, quantize_within, requantize
 from golden.operator_spec import AttentionSpec
 from golden.ops.key_blocks import walk_keys
-from golden.ops.quantize import move_exponent, quantize
+from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent, quantize
 from golden.ops.reciprocal import reciprocal
 from golden.spec import RowScaleSpec
 
@@ -31,9 +32,10 @@ class AttentionSteps(NamedTuple):
     query_scale: RowScale  # (H, N)
     key: Integers  # (H, T, d) codes
     value: Integers  # (H, T, d) codes
+    score_scale: RowScale  # (H, N), the head's multiplier in it
     scores: Integers  # (H, N, T)
     probabilities: list[Integers]  # P' of each block, (H, N, B)
-    context_scale: RowScale  # (H, N)
+    context_scale: RowScale  # (H, N), the head's multiplier in it
     context: Integers  # (H, N, d), requantised
     output: Integers  # (N, H d)
 
@@ -72,15 +74,17 @@ def attention_steps(
     k = codes_per_head(spec.operand, split_heads(key, spec.heads), key_scale)
     v = codes_per_head(spec.operand, split_heads(value, spec.heads), value_scale)
 
-    per_head = (slice(None), None, None)  # (H, 1, 1)
     product = matmul(q, k.swapaxes(-1, -2))  # (H, N, d) x (H, d, T) -> (H, N, T)
-    x = requantize(spec.requantize, product, score_multiplier[per_head], 0, q_scale)
+    x_scale = head_scale(spec.requantize, score_multiplier[:, None], q_scale)
+    x = requantize(spec.requantize, product, HEAD_MULTIPLIER, 0, x_scale)
 
     walk = walk_keys(spec, x, allowed, v)
     scale = reciprocal(spec.reciprocal, walk.total)
     scale = move_exponent(scale, exponent_offsets[1])
-    o = requantize(spec.requantize, walk.context, context_multiplier[per_head], 0, scale)
-    return AttentionSteps(q, q_scale, k, v, x, walk.probabilities, scale, o, merge_heads(o))
+    scale = head_scale(spec.requantize, context_multiplier[:, None], scale)
+    o = requantize(spec.requantize, walk.context, HEAD_MULTIPLIER, 0, scale)
+    output = merge_heads(o)
+    return AttentionSteps(q, q_scale, k, v, x_scale, x, walk.probabilities, scale, o, output)
 
 
 def split_heads(x: np.ndarray, heads: int) -> np.ndarray:

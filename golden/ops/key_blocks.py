@@ -13,6 +13,9 @@ import numpy as np
 from golden.integer import Integers, integer_range, matmul, round_shift
 from golden.operator_spec import AttentionSpec
 from golden.ops.exponential import exponential
+from golden.ops.interpolate import interpolate
+
+MOST_PLACES = 48
 
 
 class KeyWalk(NamedTuple):
@@ -38,15 +41,23 @@ def walk_keys(
         seen = allowed[:, block]
         candidates = np.where(seen, scores[..., block], lowest)
         new_largest = np.maximum(largest, candidates.max(axis=-1, keepdims=True))
-        factor = exponential(spec.rescale, new_largest - largest)
+        rise = new_largest - largest
         p = np.where(seen, exponential(spec.exponential, new_largest - candidates), 0)
-        total = _rescale(spec, total, factor) + p.sum(axis=-1, keepdims=True)
-        context = _rescale(spec, context, factor) + matmul(p, value[:, block])
+        total = _rescale(spec, total, rise) + p.sum(axis=-1, keepdims=True)
+        context = _rescale(spec, context, rise) + matmul(p, value[:, block])
         largest = new_largest
         blocks.append(p)
     return KeyWalk(blocks, total[..., 0], context)
 
 
-def _rescale(spec: AttentionSpec, x: Integers, factor: Integers) -> Integers:
-    """``round(x * factor / unit)``: what was summed below an older, smaller maximum."""
-    return round_shift(x * factor, spec.rescale.unit.bit_length() - 1)
+def _rescale(spec: AttentionSpec, x: Integers, rise: Integers) -> Integers:
+    """``round(x * 2**-rise)``: what was summed below an older, smaller maximum.
+
+    The fraction of ``rise`` goes through a table of ``factor_bits + 1`` bits, its integer part
+    shifts: ``2**-factor_bits`` relative, the same for a context and for its sum.
+    """
+    fraction_bits = spec.exponential.fraction_bits
+    factor = interpolate(spec.factor, rise & ((1 << fraction_bits) - 1))
+    # Beyond so many places nothing is left of 32 bits.
+    places = np.minimum(rise >> fraction_bits, MOST_PLACES)
+    return round_shift(x * factor, spec.factor_bits + places)

@@ -7,8 +7,11 @@ Error: the value of a code is within ``0.51 * row_scale / code_limit`` of ``x``.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from golden.integer import Integers, RowScale, quantize_rows
-from golden.spec import RowScaleSpec
+from golden.integer import Integers, RowScale, integer_range, quantize_rows, round_shift
+from golden.spec import RequantizeSpec, RowScaleSpec
+
+HEAD_MULTIPLIER = 1 << 15
+"""What is left as a channel's multiplier where the row scale has taken the head's."""
 
 
 def quantize(
@@ -28,3 +31,15 @@ def unit_rows(x: np.ndarray, offset: ArrayLike) -> RowScale:
     """The row scale ``2**offset`` for every row of ``x``, where no row has a scale of its own."""
     mantissa = np.full(x.shape[:-1], 1 << 15, np.int64)
     return move_exponent(RowScale(mantissa, np.full_like(mantissa, -15)), offset)
+
+
+def head_scale(spec: RequantizeSpec, multiplier: ArrayLike, row_scale: RowScale) -> RowScale:
+    """``multiplier * row_scale / HEAD_MULTIPLIER``: the scale of a head with one multiplier.
+
+    The mantissa is rounded to 16 bits: ``2**-15`` relative where both operands use theirs. So a
+    requantizer of such rows multiplies once. The exponent is cut where every code saturates.
+    """
+    mantissa = round_shift(row_scale.mantissa * np.asarray(multiplier, np.int64), 16)
+    lowest, _ = integer_range(spec.exponent_bits)
+    exponent = np.clip(row_scale.exponent + 1, lowest, spec.shift - 16)
+    return RowScale(mantissa, exponent)

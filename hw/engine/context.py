@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from golden.operator_spec import AttentionSpec
 from hw.engine.layout import command_layout, result_layout
 from hw.engine.plan import EnginePlan
+from hw.engine.rescale import factor_layout, head_scale, narrowed, scale_layout, shifted
 from hw.ops.reciprocal import Reciprocal
 from hw.ops.requantize import Requantizer
 from hw.pipeline import Pipeline, held
@@ -52,7 +53,7 @@ class Context(wiring.Component):
         self.word = data.ArrayLayout(signed(plan.context_bits(spec)), spec.key_block)
         super().__init__({
             "read": In(command_layout(spec, plan)),
-            "factor": In(spec.rescale.code_bits),
+            "factor": In(factor_layout(spec, plan)),
             "addend": Out(self.word),
             "write": In(1),
             "write_command": In(command_layout(spec, plan)),
@@ -92,10 +93,10 @@ class Context(wiring.Component):
         none = held(m, always, "none", self.read.fresh | ~self.read.context, 2)
         old = Signal(self.word)
         m.d.comb += Value.cast(old).eq(Mux(read_bank, words[1], words[0]))
-        fraction_bits = spec.rescale.unit.bit_length() - 1
+        places = held(m, always, "places", self.factor.places)
         for column in range(spec.key_block):
-            product = held(m, always, f"product_{column}", old[column] * self.factor)
-            rounded = ((product + (1 << fraction_bits >> 1)) >> fraction_bits)[:bits].as_signed()
+            product = held(m, always, f"product_{column}", old[column] * self.factor.mantissa)
+            rounded = shifted(spec, product, places)[:bits].as_signed()
             kept = held(m, always, f"rescaled_{column}", Mux(none, 0, rounded))
             m.d.comb += self.addend[column].eq(kept)
         self._drain(m, words, drain_place, drain_enable)
@@ -105,12 +106,13 @@ class Context(wiring.Component):
         """Give the contexts of a finished job, and free its bank."""
         spec, plan = self.spec, self.plan
         groups, parts = plan.groups(spec), spec.key_block // plan.output_lanes
+        bits = plan.context_bits(spec)
         job = self.finished.p
-        m.submodules.scales = scales = Queue(_scale_layout(spec, plan), 2)
+        m.submodules.scales = scales = Queue(scale_layout(spec.requantize), 2)
         self._reciprocals(m, scales)
 
         m.submodules.requantizer = scaled = Requantizer(
-            plan.context_requantize(spec), lanes=plan.output_lanes, tag_bits=2
+            narrowed(spec.requantize, bits), lanes=plan.output_lanes, tag_bits=2
         )
         row, group = Signal(plan.row_bits), Signal(range(groups))
         part = Signal(range(parts))
@@ -137,12 +139,11 @@ class Context(wiring.Component):
         ]
         for lane in range(plan.output_lanes):
             chosen = Value.cast(word).word_select(part, len(Value.cast(word)) // parts)
-            bits = plan.context_bits(spec)
             m.d.comb += [
                 scaled.i.p.accumulator[lane].eq(
                     chosen[lane * bits : (lane + 1) * bits].as_signed()
                 ),
-                scaled.i.p.multiplier[lane].eq(job.multiplier),
+                scaled.i.p.multiplier[lane].eq(1),
             ]
         with m.If(self.finished.valid & ~draining):
             m.d.sync += draining.eq(1)
@@ -176,15 +177,18 @@ class Context(wiring.Component):
         row, over = Signal(range(plan.rows + 1)), Signal()
         asked = stream.Signature(unsigned(1)).create()
         m.submodules.reciprocal = reciprocal = Reciprocal(spec.reciprocal, plan.total_bits(spec))
-        told = Pipeline(m, asked, scales.i, 1 + Reciprocal.STAGES)
+        told = Pipeline(m, asked, scales.i, 2 + Reciprocal.STAGES)
+        scale = head_scale(
+            *(m, "scale", told.moves, spec.requantize, job.multiplier),
+            *(reciprocal.mantissa, reciprocal.exponent + job.offset),
+        )
         m.d.comb += [
             asked.valid.eq(self.finished.valid & ~over),
             self.total_row.eq(Cat(row[: plan.row_bits], job.bank)),
             self.total_read.eq(told.moves),
             reciprocal.enable.eq(told.moves),
             reciprocal.n.eq(self.total),
-            scales.i.p.mantissa.eq(reciprocal.mantissa),
-            scales.i.p.exponent.eq(reciprocal.exponent + job.offset),
+            Value.cast(scales.i.payload).eq(scale),
         ]
         with m.If(asked.valid & asked.ready):
             m.d.sync += row.eq(row + 1)
@@ -192,10 +196,3 @@ class Context(wiring.Component):
                 m.d.sync += over.eq(1)
         with m.If(self.finished.ready):
             m.d.sync += [row.eq(0), over.eq(0)]
-
-
-def _scale_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
-    return data.StructLayout({
-        "mantissa": unsigned(spec.reciprocal.mantissa_bits),
-        "exponent": signed(spec.requantize.exponent_bits),
-    })

@@ -13,6 +13,7 @@ from hw.engine.layout import command_layout, job_layout, operand_layout, result_
 from hw.engine.loader import Loader
 from hw.engine.plan import EnginePlan
 from hw.engine.query_buffer import QueryBuffer
+from hw.engine.rescale import head_scale
 from hw.engine.row_softmax import RowSoftmax
 from hw.engine.sequencer import Sequencer
 from hw.pipeline import held
@@ -150,7 +151,11 @@ class Engine(wiring.Component):
         (_, command), (done, result) = commands[-2:]
         mask = held(m, sequencer.starts, "mask", loader.mask)
         limit = held(m, always, "limit", sequencer.ahead + command.row)
-        scale = held(m, always, "scale", Value.cast(buffer.scale), len(commands) - 2)
+        scale = head_scale(
+            *(m, "head_scale", always, spec.requantize, job.score_multiplier),
+            *(buffer.scale.mantissa, buffer.scale.exponent),
+        )
+        scale = held(m, always, "scale", scale, len(commands) - 3)
         visible = Cat(~job.causal | (limit >= column) for column in range(spec.key_block))
         m.d.comb += [
             softmax.valid.eq(done & ~result.context & result.last),
@@ -159,7 +164,6 @@ class Engine(wiring.Component):
             softmax.fresh.eq(result.fresh),
             softmax.seen.eq(mask & visible),
             Value.cast(softmax.scale).eq(scale),
-            softmax.multiplier.eq(job.score_multiplier),
             *(softmax.scores[column].eq(array.o[column]) for column in range(spec.key_block)),
         ]
 

@@ -1,9 +1,9 @@
 """Plan of the attention engine: array shape, rows in flight, widths of its streams."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from golden.operator_spec import AttentionSpec
-from golden.spec import MacroSpec, RequantizeSpec, ceil_log2, require_range
+from golden.spec import MacroSpec, ceil_log2, require_range
 from hw.macro.plan import MacroPlan
 from hw.ops.plan import MaxFinderPlan
 
@@ -114,19 +114,3 @@ class EnginePlan:
     def total_bits(self, spec: AttentionSpec) -> int:
         """Width of a sum of probabilities."""
         return spec.exponential.code_bits + ceil_log2(self.longest)
-
-    def score_requantize(self, spec: AttentionSpec) -> RequantizeSpec:
-        """The scores' requantizer, no wider than they are; it has no bias."""
-        return _narrowed(spec.requantize, self.score_bits(spec))
-
-    def context_requantize(self, spec: AttentionSpec) -> RequantizeSpec:
-        """The contexts' requantizer, no wider than they are; it has no bias."""
-        return _narrowed(spec.requantize, self.context_bits(spec))
-
-
-def _narrowed(spec: RequantizeSpec, bits: int) -> RequantizeSpec:
-    return replace(
-        spec,
-        accumulator_bits=min(bits, spec.accumulator_bits),
-        bias_bits=spec.bias_fraction_bits + 2,
-    )

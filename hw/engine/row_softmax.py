@@ -9,15 +9,12 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from golden.spec import ceil_log2
-from hw.engine.layout import scale_layout
 from hw.engine.plan import EnginePlan
+from hw.engine.rescale import ALWAYS, factor, factor_layout, narrowed, scale_layout, shifted
 from hw.ops.exponential import Exponential
 from hw.ops.max_finder import MaxTree
 from hw.ops.requantize import Requantizer
 from hw.pipeline import held
-
-ALWAYS = Const(1)
-"""Nothing here waits: whoever issues a row has left room for its probabilities."""
 
 
 class RowSoftmax(wiring.Component):
@@ -31,7 +28,7 @@ class RowSoftmax(wiring.Component):
     -------
     valid, scores, seen : a row, and which of its keys the query sees
     row, bank, fresh : which query; the block is its first
-    scale, multiplier : what its scores are rescaled by
+    scale : what its scores are rescaled by
     read_row : whose probabilities are read; they come in the next cycle
     probabilities, factor : of that row
     ready : a row's probabilities have been written
@@ -48,11 +45,10 @@ class RowSoftmax(wiring.Component):
             "row": In(plan.row_bits),
             "bank": In(1),
             "fresh": In(1),
-            "scale": In(scale_layout(spec)),
-            "multiplier": In(spec.requantize.multiplier_bits),
+            "scale": In(scale_layout(spec.requantize)),
             "read_row": In(plan.row_bits),
             "probabilities": Out(data.ArrayLayout(unsigned(8), columns)),
-            "factor": Out(spec.rescale.code_bits),
+            "factor": Out(factor_layout(spec, plan)),
             "ready": Out(1),
             "total_row": In(plan.row_bits + 1),
             "total_read": In(1),
@@ -85,7 +81,7 @@ class RowSoftmax(wiring.Component):
         wait = tree_plan.stages + beats
         marks = _marks(m, "compared", marks, wait)
         valid = _valid(m, "compared", scaled.o.valid, wait)
-        codes, factor, marks, valid = self._exponentials(
+        codes, rescale, marks, valid = self._exponentials(
             m,
             held(m, ALWAYS, "waiting", Value.cast(scaled.o.p.data), wait),
             largest,
@@ -93,13 +89,17 @@ class RowSoftmax(wiring.Component):
             marks,
             valid,
         )
-        self._store(m, codes, factor, marks, valid)
-        self._sum(m, codes, factor, marks, valid)
+        self._store(m, codes, rescale, marks, valid)
+        self._sum(m, codes, rescale, marks, valid)
         return m
 
     def _requantize(self, m: Module, tag: data.Layout, lanes: int, beats: int) -> Requantizer:
         """Feed a row to the requantizer, ``lanes`` scores a cycle."""
-        scaled = Requantizer(self.plan.score_requantize(self.spec), lanes=lanes, tag_bits=tag.size)
+        scaled = Requantizer(
+            narrowed(self.spec.requantize, self.plan.score_bits(self.spec)),
+            lanes=lanes,
+            tag_bits=tag.size,
+        )
         marks = Signal(tag)
         beat = Signal(range(max(2, beats)))
         kept = Signal.like(Value.cast(self.scores), name="kept", reset_less=True)
@@ -142,7 +142,7 @@ class RowSoftmax(wiring.Component):
             accumulator = group[lane * score : (lane + 1) * score].as_signed()
             m.d.comb += [
                 scaled.i.p.accumulator[lane].eq(accumulator),
-                scaled.i.p.multiplier[lane].eq(self.multiplier),
+                scaled.i.p.multiplier[lane].eq(1),
             ]
         return scaled
 
@@ -183,9 +183,8 @@ class RowSoftmax(wiring.Component):
     ) -> tuple[list[Value], Value, data.View, Value]:
         """P' of a beat, and the factor on what was summed before."""
         spec, bits = self.spec, self.spec.requantize.output_bits
-        m.submodules.rescale = rescale = Exponential(spec.rescale, bits)
-        m.d.comb += [rescale.enable.eq(1), rescale.distance.eq(step)]
         stages = 1 + Exponential.STAGES
+        rescale = held(m, ALWAYS, "rescale", factor(m, spec, self.plan, step), stages - 2)
         marks = _marks(m, "codes", marks, stages)
         codes = []
         for lane in range(self.plan.softmax_lanes(spec)):
@@ -195,11 +194,10 @@ class RowSoftmax(wiring.Component):
             distance = held(m, ALWAYS, f"distance_{lane}", (largest - score)[:bits])
             m.d.comb += [exponential.enable.eq(1), exponential.distance.eq(distance)]
             codes.append(Mux(marks.seen[lane], exponential.code, 0))
-        factor = held(m, ALWAYS, "factor", rescale.code)
-        return codes, factor, marks, _valid(m, "codes", valid, stages)
+        return codes, rescale, marks, _valid(m, "codes", valid, stages)
 
     def _store(
-        self, m: Module, codes: list[Value], factor: Value, marks: data.View, valid: Value
+        self, m: Module, codes: list[Value], rescale: Value, marks: data.View, valid: Value
     ) -> None:
         """Write probabilities and factor for the array."""
         depth, columns = 1 << self.plan.row_bits, self.spec.key_block
@@ -207,7 +205,7 @@ class RowSoftmax(wiring.Component):
             shape=unsigned(8 * columns), depth=depth, init=[]
         )
         m.submodules.factor_memory = factors = Memory(
-            shape=unsigned(len(factor)), depth=depth, init=[]
+            shape=unsigned(len(rescale)), depth=depth, init=[]
         )
         lanes = len(codes)
         write, read = rows.write_port(granularity=8 * lanes), rows.read_port()
@@ -219,16 +217,16 @@ class RowSoftmax(wiring.Component):
             write.data.eq(Cat(word for _ in range(beats))),
             write.en.eq(Mux(valid, Const(1, beats) << marks.beat, 0)),
             write_factor.addr.eq(marks.row),
-            write_factor.data.eq(factor),
+            write_factor.data.eq(rescale),
             write_factor.en.eq(valid & (marks.beat == 0)),
             read.addr.eq(self.read_row),
             read_factor.addr.eq(self.read_row),
             Value.cast(self.probabilities).eq(read.data),
-            self.factor.eq(read_factor.data),
+            Value.cast(self.factor).eq(read_factor.data),
         ]
 
     def _sum(
-        self, m: Module, codes: list[Value], factor: Value, marks: data.View, valid: Value
+        self, m: Module, codes: list[Value], rescale: Value, marks: data.View, valid: Value
     ) -> None:
         """Add the beats of a row to what its sum has become."""
         spec, plan = self.spec, self.plan
@@ -247,10 +245,9 @@ class RowSoftmax(wiring.Component):
         early = _marks(m, "summing", marks, stages - 2)
         last = _marks(m, "summed", marks, stages)
         valid = _valid(m, "summed", valid, stages)
-        factor = held(m, ALWAYS, "late_factor", factor, stages - 1)
-        fraction_bits = spec.rescale.unit.bit_length() - 1
-        product = held(m, ALWAYS, "product", read.data * factor)
-        old = (product + (1 << fraction_bits >> 1)) >> fraction_bits
+        late = data.View(self.factor.shape(), held(m, ALWAYS, "late_factor", rescale, stages - 1))
+        product = held(m, ALWAYS, "product", read.data * late.mantissa)
+        old = shifted(spec, product, held(m, ALWAYS, "late_places", late.places))
         so_far, block = Signal(bits), Signal(bits)
         m.d.comb += [
             block.eq(Mux(last.beat == 0, 0, so_far) + codes[0]),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from golden.integer import RowScale, matmul, requantize
 from golden.operator_spec import AttentionSpec
 from golden.ops.key_blocks import walk_keys
-from golden.ops.quantize import move_exponent
+from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent
 from golden.ops.reciprocal import reciprocal
 from hw.engine.engine import Engine
 from hw.engine.layout import scale_layout
@@ -46,10 +46,12 @@ class Job:
 def context(spec: AttentionSpec, job: Job) -> Integers:
     """What golden says of a job, (N, d)."""
     product = matmul(job.query, job.key.T)
-    scores = requantize(spec.requantize, product, job.score_multiplier, 0, job.scale)
+    scale = head_scale(spec.requantize, job.score_multiplier, job.scale)
+    scores = requantize(spec.requantize, product, HEAD_MULTIPLIER, 0, scale)
     walk = walk_keys(spec, scores[None], job.allowed(), job.value[None])
     divide = move_exponent(reciprocal(spec.reciprocal, walk.total), job.context_offset)
-    return requantize(spec.requantize, walk.context, job.context_multiplier, 0, divide)[0]
+    divide = head_scale(spec.requantize, job.context_multiplier, divide)
+    return requantize(spec.requantize, walk.context, HEAD_MULTIPLIER, 0, divide)[0]
 
 
 def stimulus_of(spec: AttentionSpec, plan: EnginePlan, jobs: list[Job]) -> Stimulus:

@@ -42,12 +42,7 @@ WRONG: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (SoftmaxSpec, {"reciprocal": ReciprocalSpec(fraction_bits=7)}, "fraction_bits .* not 7"),
     (AttentionSpec, {"heads": 0}, "heads .* not 0"),
     (AttentionSpec, {"heads": 1, "key_block": 0}, "key_block .* not 0"),
-    (AttentionSpec, {"heads": 1, "rescale": ExponentialSpec(unit=255)}, "rescale.unit .* 255"),
-    (
-        AttentionSpec,
-        {"heads": 1, "exponential": ExponentialSpec(fraction_bits=9)},
-        "fraction_bits, not 9 and 10",
-    ),
+    (AttentionSpec, {"heads": 1, "factor_bits": 2}, "factor_bits .* not 2"),
 ]
 
 
