@@ -12,7 +12,7 @@ from sim.rows.layer_norm import LAYER_NORM
 from sim.rows.macro import MACRO
 from sim.rows.quantize_rows import QUANTIZE_ROWS
 from sim.rows.requantize import REQUANTIZER
-from sim.rows.softmax import MAX_FINDER, SOFTMAX
+from sim.rows.softmax import MAX_FINDER, SOFTMAX, SOFTMAX_DIVIDER
 from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE, ROW_BUFFER
 
 OPERATORS: Mapping[str, Operator] = {
@@ -34,6 +34,7 @@ OPERATORS: Mapping[str, Operator] = {
     "embedding": EMBEDDING,
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
+    "softmax_divider": SOFTMAX_DIVIDER,
 }
 
 

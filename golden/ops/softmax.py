@@ -16,16 +16,27 @@ from golden.ops.reciprocal import logarithm
 
 def softmax(spec: SoftmaxSpec, x: ArrayLike, mask: ArrayLike | None = None) -> Integers:
     """``(..., T) -> (..., T)``; ``mask`` is true where a key counts; no keys give zeros."""
-    x = np.asarray(x).astype(np.int64)
-    allowed = np.broadcast_to(True if mask is None else np.asarray(mask), x.shape)
-    lowest, _ = integer_range(spec.score_bits)
-    largest = np.where(allowed, x, lowest).max(axis=-1, keepdims=True)  # (..., 1)
-    distance = np.maximum(round_shift(largest - x, spec.dropped_bits), 0)
-    distance <<= spec.antilogarithm.fraction_bits - spec.distance_fraction_bits
-    terms = antilogarithm(spec.antilogarithm, spec.term_bits, distance)
-    total = np.where(allowed, terms, 0).sum(axis=-1, keepdims=True)
+    distance, allowed = distances(spec, x, mask)
+    total = terms(spec, distance, allowed).sum(axis=-1, keepdims=True)
     # The step of d above y stands in every term and in every P, and cancels.
     power = logarithm(spec.reciprocal, np.maximum(total, 1)) + spec.power_offset
     power = round_shift(power, spec.reciprocal.fraction_bits - spec.antilogarithm.fraction_bits)
     codes = antilogarithm(spec.antilogarithm, spec.output_bits, distance + np.maximum(power, 0))
     return np.where(allowed, codes, 0)
+
+
+def distances(
+    spec: SoftmaxSpec, x: ArrayLike, mask: ArrayLike | None
+) -> tuple[Integers, np.ndarray]:
+    """Distances to the largest score with the fraction bits of the antilogarithm; what counts."""
+    x = np.asarray(x).astype(np.int64)
+    allowed = np.broadcast_to(True if mask is None else np.asarray(mask), x.shape)
+    lowest, _ = integer_range(spec.score_bits)
+    largest = np.where(allowed, x, lowest).max(axis=-1, keepdims=True)  # (..., 1)
+    distance = np.maximum(round_shift(largest - x, spec.dropped_bits), 0)
+    return distance << (spec.antilogarithm.fraction_bits - spec.distance_fraction_bits), allowed
+
+
+def terms(spec: SoftmaxSpec, distance: Integers, allowed: np.ndarray) -> Integers:
+    """Terms of the sum, of ``term_bits`` bits."""
+    return np.where(allowed, antilogarithm(spec.antilogarithm, spec.term_bits, distance), 0)

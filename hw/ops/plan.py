@@ -89,6 +89,11 @@ class SoftmaxPlan:
         return -(-self.longest // self.lanes)
 
     @property
+    def longest_groups(self) -> int:
+        """Beats of codes of the longest row."""
+        return -(-self.longest_beats // self.output_groups)
+
+    @property
     def index_bits(self) -> int:
         """Width of an element's index."""
         return max(1, (self.longest_beats * self.lanes - 1).bit_length())

@@ -60,25 +60,14 @@ class Softmax(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
-        score = signed(spec.score_bits)
-        beats = plan.longest_beats
         m.submodules.copies = copies = Fork(self.i.payload.shape(), 2)
         m.submodules.max_finder = finder = MaxFinder(
             spec.score_bits, plan.max_finder, plan.index_bits
         )
-        m.submodules.scores = scores = RowBuffer(self.i.payload.shape(), beats + AHEAD)
+        m.submodules.scores = scores = RowBuffer(self.i.payload.shape(), plan.longest_beats + AHEAD)
         m.submodules.found = found = Fork(self.largest.payload.shape(), 2)
-        m.submodules.maxima = maxima = Queue(score, 2)
+        m.submodules.maxima = maxima = Queue(signed(spec.score_bits), 2)
         m.submodules.distances = distances = RowDistances(spec, plan)
-        m.submodules.both = both = Fork(distances.o.payload.shape(), 2)
-        narrow = distance_shape(spec, spec.output_bits)
-        m.submodules.gather = gather = GatherBuffer(
-            narrow, plan.lanes, plan.output_groups, -(-beats // plan.output_groups) + AHEAD
-        )
-        m.submodules.power = power = RowPower(spec, plan)
-        m.submodules.powers = powers = Queue(power_shape(spec, plan), 2)
-        m.submodules.normalise = normalise = Normalise(spec, plan)
-
         wiring.connect(m, wiring.flipped(self.i), copies.i)
         wiring.connect(m, copies.o[0], finder.i)
         wiring.connect(m, copies.o[1], scores.i)
@@ -91,7 +80,21 @@ class Softmax(wiring.Component):
         ]
         wiring.connect(m, scores.o, distances.i)
         wiring.connect(m, maxima.o, distances.largest)
-        wiring.connect(m, distances.o, both.i)
+        self.normalise(m, distances.o)
+        return m
+
+    def normalise(self, m: Module, distances: Any) -> None:
+        """Join the second and the third pass to the distances."""
+        spec, plan = self.spec, self.plan
+        narrow = distance_shape(spec, spec.output_bits)
+        m.submodules.both = both = Fork(distances.payload.shape(), 2)
+        m.submodules.gather = gather = GatherBuffer(
+            narrow, plan.lanes, plan.output_groups, plan.longest_groups + AHEAD
+        )
+        m.submodules.power = power = RowPower(spec, plan)
+        m.submodules.powers = powers = Queue(power_shape(spec, plan), 2)
+        m.submodules.normalise = normalise = Normalise(spec, plan)
+        wiring.connect(m, distances, both.i)
         for lane, distance in enumerate(both.o[0].p.data):
             m.d.comb += gather.i.p.data[lane].eq(clipped(distance, narrow.width))
         m.d.comb += [
@@ -104,7 +107,6 @@ class Softmax(wiring.Component):
         wiring.connect(m, gather.o, normalise.i)
         wiring.connect(m, powers.o, normalise.power)
         wiring.connect(m, normalise.o, wiring.flipped(self.o))
-        return m
 
 
 class Normalise(wiring.Component):

@@ -1,16 +1,19 @@
 """Rows of the max-finder and of the softmax."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.integer import Integers
 from golden.operator_spec import SoftmaxSpec
 from golden.ops.softmax import softmax
+from golden.ops.softmax_divider import softmax_divider
 from hw.ops.max_finder import MaxFinder
 from hw.ops.plan import MaxFinderPlan, SoftmaxPlan
 from hw.ops.softmax import Softmax
+from hw.ops.softmax_divider import SoftmaxDivider
 from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import magnitudes
 
@@ -136,12 +139,14 @@ def _softmax_stimulus(point: Point, rng: np.random.Generator, count: int) -> Sti
     return Stimulus(inputs={"i": beats}, outputs=outputs)
 
 
-def _softmax_golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any]:
+def _answers(
+    function: Callable[..., Integers], point: Point, stimulus: Stimulus
+) -> Mapping[str, Any]:
     rows = rows_of(stimulus.inputs["i"], point.plan.lanes)
     wide = point.plan.output_lanes
     codes = []
     for x, seen in rows:
-        p = softmax(point.spec, x, seen)
+        p = function(point.spec, x, seen)
         codes.append(np.pad(p, (0, -len(p) % wide)).reshape(-1, wide))
     last = [np.arange(len(part)) == len(part) - 1 for part in codes]
     return {
@@ -151,7 +156,7 @@ def _softmax_golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping
 
 
 SOFTMAX = Operator(
-    golden=_softmax_golden,
+    golden=lambda point, stimulus, cycles: _answers(softmax, point, stimulus),
     component=lambda point: Softmax(point.spec, point.plan),
     points={
         "default": Point(spec=SoftmaxSpec(), plan=SoftmaxPlan()),
@@ -171,6 +176,14 @@ SOFTMAX = Operator(
             quick=False,
         ),
     },
+    stimulus=_softmax_stimulus,
+    count=1500,
+)
+
+SOFTMAX_DIVIDER = Operator(
+    golden=lambda point, stimulus, cycles: _answers(softmax_divider, point, stimulus),
+    component=lambda point: SoftmaxDivider(point.spec, point.plan),
+    points={"default": SOFTMAX.point("default"), "groups": SOFTMAX.point("groups")},
     stimulus=_softmax_stimulus,
     count=1500,
 )

@@ -1,0 +1,181 @@
+"""Softmax by division: what ``Softmax`` is compared with, at the same rate."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Module, Value, signed, unsigned
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.operator_spec import SoftmaxSpec
+from hw.ops.antilogarithm import Antilogarithm
+from hw.ops.divider import Divider
+from hw.ops.gather_buffer import GatherBuffer
+from hw.ops.plan import SoftmaxPlan
+from hw.ops.reciprocal import normalised
+from hw.ops.row import row_layout
+from hw.ops.row_power import total_shape
+from hw.ops.row_reduction import RowReduction
+from hw.ops.softmax import AHEAD, Softmax, code_row_layout
+from hw.pipeline import Pipeline, held
+from hw.stream import Fork, Queue
+
+
+class SoftmaxDivider(Softmax):
+    """``P = term * (unit / sum)``: one pipelined divider for the rows, one product per element.
+
+    Ports, throughput and rows without a seen element as ``Softmax``; the buffer between the passes
+    holds terms instead of distances.
+    """
+
+    def normalise(self, m: Module, distances: Any) -> None:
+        """Join the second and the third pass to the distances."""
+        spec, plan = self.spec, self.plan
+        kept = unsigned(spec.kept_bits)
+        m.submodules.terms = terms = Terms(spec, plan, distances.payload.shape())
+        m.submodules.both = both = Fork(terms.o.payload.shape(), 2)
+        m.submodules.gather = gather = GatherBuffer(
+            kept, plan.lanes, plan.output_groups, plan.longest_groups + AHEAD
+        )
+        m.submodules.reciprocal = reciprocal = RowReciprocal(spec, plan)
+        m.submodules.scales = scales = Queue(reciprocal_layout(spec, plan), 2)
+        m.submodules.scale = scale = Scale(spec, plan)
+        wiring.connect(m, distances, terms.i)
+        wiring.connect(m, terms.o, both.i)
+        dropped = spec.term_bits - spec.kept_bits
+        for lane, term in enumerate(both.o[0].p.data):
+            cut = (term.as_unsigned() + (1 << dropped >> 1)) >> dropped
+            m.d.comb += gather.i.p.data[lane].eq(~cut)
+        m.d.comb += [
+            gather.i.p.last.eq(both.o[0].p.last),
+            gather.i.valid.eq(both.o[0].valid),
+            both.o[0].ready.eq(gather.i.ready),
+        ]
+        wiring.connect(m, both.o[1], reciprocal.i)
+        wiring.connect(m, reciprocal.o, scales.i)
+        wiring.connect(m, gather.o, scale.i)
+        wiring.connect(m, scales.o, scale.scale)
+        wiring.connect(m, scale.o, wiring.flipped(self.o))
+
+
+class Terms(wiring.Component):
+    """Terms of the sum of a row; latency one cycle, throughput one beat per cycle."""
+
+    def __init__(self, spec: SoftmaxSpec, plan: SoftmaxPlan, shape: data.StructLayout) -> None:
+        self.spec, self.plan = spec, plan
+        super().__init__({
+            "i": In(stream.Signature(shape)),
+            "o": Out(stream.Signature(row_layout(signed(spec.term_bits), plan.lanes))),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        spec = self.spec
+        moves = Pipeline(m, self.i, self.o, Antilogarithm.STAGES).moves
+        last = held(m, moves, "last", self.i.p.last, Antilogarithm.STAGES)
+        m.d.comb += self.o.p.last.eq(last)
+        finer = spec.antilogarithm.fraction_bits - spec.distance_fraction_bits
+        for lane, distance in enumerate(self.i.p.data):
+            y = distance.shift_left(finer)
+            term = Antilogarithm(spec.antilogarithm, spec.term_bits, len(y))
+            m.submodules[f"term_{lane}"] = term
+            m.d.comb += [
+                term.enable.eq(moves),
+                term.y.eq(y),
+                self.o.p.data[lane].eq(term.code),
+            ]
+        return m
+
+
+class TermSum(RowReduction):
+    """``total = sum(term)`` of each row, the terms unsigned; see ``RowReduction``."""
+
+    def __init__(self, spec: SoftmaxSpec, plan: SoftmaxPlan) -> None:
+        result = data.StructLayout({"total": total_shape(spec, plan)})
+        super().__init__(spec.term_bits, plan.lanes, result)
+
+    def term(self, name: str, x: Value) -> Value:
+        """The term itself."""
+        return x.as_unsigned()
+
+    def join(self, name: str, first: Value, second: Value) -> Value:
+        """The sum of both."""
+        return first + second
+
+
+def reciprocal_layout(spec: SoftmaxSpec, plan: SoftmaxPlan) -> data.StructLayout:
+    """``unit / sum``: a mantissa, and the exponent of the sum above the smallest one."""
+    return data.StructLayout({
+        "mantissa": unsigned(spec.output_bits + 2),
+        "exponent": unsigned(plan.index_bits.bit_length()),
+    })
+
+
+class RowReciprocal(wiring.Component):
+    """``mantissa = round(unit * 2**(2 + e) / sum)`` with ``e = floor(log2(sum))``, per row."""
+
+    def __init__(self, spec: SoftmaxSpec, plan: SoftmaxPlan) -> None:
+        self.spec, self.plan = spec, plan
+        super().__init__({
+            "i": In(stream.Signature(row_layout(signed(spec.term_bits), plan.lanes))),
+            "o": Out(stream.Signature(reciprocal_layout(spec, plan))),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        spec = self.spec
+        m.submodules.sums = sums = TermSum(spec, self.plan)
+        wiring.connect(m, wiring.flipped(self.i), sums.i)
+        total = sums.o.p.total
+        bits, quotient_bits = len(total), spec.output_bits + 2
+        stages = Divider.stages(quotient_bits)
+        moves = Pipeline(m, sums.o, self.o, 1 + stages).moves
+        shifted, places = normalised(m, total)
+        numerator = spec.unit << (2 + bits - 1)
+        m.submodules.divider = divider = Divider(numerator, bits, quotient_bits)
+        exponent = (self.plan.index_bits - places)[: len(self.o.p.exponent)]
+        m.d.comb += [
+            divider.enable.eq(moves),
+            divider.n.eq(held(m, moves, "shifted", shifted)),
+            self.o.p.mantissa.eq(divider.quotient),
+            self.o.p.exponent.eq(held(m, moves, "exponent", exponent, 1 + stages)),
+        ]
+        return m
+
+
+class Scale(wiring.Component):
+    """``code = round(term * mantissa * 2**-(shift + exponent))`` of every element of a row.
+
+    Terms come inverted, so that what a beat lacks is zero. Latency is ``STAGES`` cycles, throughput
+    one beat per cycle.
+    """
+
+    STAGES = 2
+
+    def __init__(self, spec: SoftmaxSpec, plan: SoftmaxPlan) -> None:
+        self.spec, self.plan = spec, plan
+        kept = row_layout(unsigned(spec.kept_bits), plan.output_lanes)
+        super().__init__({
+            "i": In(stream.Signature(kept)),
+            "scale": In(stream.Signature(reciprocal_layout(spec, plan))),
+            "o": Out(stream.Signature(code_row_layout(spec, plan))),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        spec = self.spec
+        both = stream.Signature(unsigned(1)).create()
+        moves = Pipeline(m, both, self.o, self.STAGES).moves
+        m.d.comb += [
+            both.valid.eq(self.i.valid & self.scale.valid),
+            self.i.ready.eq(both.valid & both.ready),
+            self.scale.ready.eq(self.i.ready & self.i.p.last),
+            self.o.p.last.eq(held(m, moves, "last", self.i.p.last, self.STAGES)),
+        ]
+        exponent = held(m, moves, "exponent", self.scale.p.exponent)
+        for lane, inverted in enumerate(self.i.p.data):
+            product = held(m, moves, f"product_{lane}", ~inverted * self.scale.p.mantissa)
+            # The smallest sum has the exponent term_bits - 1.
+            finer = Cat(product)[spec.kept_bits :] >> exponent
+            rounded = (finer + 1)[1 : spec.output_bits + 1]
+            m.d.comb += self.o.p.data[lane].eq(held(m, moves, f"code_{lane}", rounded))
+        return m
