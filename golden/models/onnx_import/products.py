@@ -36,6 +36,7 @@ def multiply(walk: "Walk", node: NodeProto, inputs: list[Value]) -> list[Value]:
         return [_context(walk, node, x, walk.seen(y))]
     if isinstance(x, Known) or isinstance(y, Known):
         raise NotUnderstood("it multiplies by a constant that is no weight of a linear layer")
+    # Q K^T: what is last in the keys is rows, and what precedes it one head's columns.
     (query, first), (key, second) = (_factored(walk, value) for value in inputs)
     heads, _, depth = _heads(query.dimensions)
     keys = axis_size(key.dimensions, "rows")
@@ -73,13 +74,8 @@ def convolution(walk: "Walk", node: NodeProto, inputs: list[Value]) -> list[Valu
         (digits[0].size - length) // step + 1
         for digits, length, step in zip(image.dimensions[2:], kernel.shape[2:], stride, strict=True)
     )
-    places = [(Digit("rows", width, height),), whole("rows", width)]
-    columns = whole("columns", len(kernel))
-    dimensions = (
-        (),
-        columns,
-        *(digits if digits[:1] and digits[0].size > 1 else () for digits in places),
-    )
+    lines = (Digit("rows", width, height),) if height > 1 else ()
+    dimensions = ((), whole("columns", len(kernel)), lines, whole("rows", width))
     bias = known_array(inputs[2]) if len(inputs) > 2 else None
     return [walk.emit.linear(Product(Seen(rows, ()), weight, dimensions, node), bias)]
 

@@ -66,13 +66,11 @@ class Walk:
             try:
                 values = self._node(node, inputs)
             except NotUnderstood as fault:
-                self.faults.append(Fault(node.name, node.op_type, str(fault)))
-                values = [Unknown() for _ in node.output]
+                values = self._fault(node, str(fault))
             except (ValueError, IndexError, RuntimeError) as error:
                 # Such as a Reshape that holds the length with which the file was exported.
                 reason = f"it fails where a sentence has {self._tokens} tokens ({error})"
-                self.faults.append(Fault(node.name, node.op_type, reason))
-                values = [Unknown() for _ in node.output]
+                values = self._fault(node, reason)
             self.values.update(zip(node.output, values, strict=True))
         found = []
         for name in outputs:
@@ -106,6 +104,10 @@ class Walk:
     def has_open_length(self) -> bool:
         """Whether another sentence may have another number of rows."""
         return self._open
+
+    def _fault(self, node: NodeProto, reason: str) -> list[Value]:
+        self.faults.append(Fault(node.name, node.op_type, reason))
+        return [Unknown() for _ in node.output]
 
     def _node(self, node: NodeProto, inputs: list[Value | None]) -> list[Value]:
         if any(isinstance(x, Unknown) for x in inputs):
