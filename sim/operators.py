@@ -13,6 +13,7 @@ from sim.rows.macro import MACRO
 from sim.rows.quantize_rows import QUANTIZE_ROWS
 from sim.rows.requantize import REQUANTIZER
 from sim.rows.softmax import MAX_FINDER, SOFTMAX, SOFTMAX_DIVIDER
+from sim.rows.state_update import STATE_UPDATE
 from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE, ROW_BUFFER
 
 OPERATORS: Mapping[str, Operator] = {
@@ -32,6 +33,7 @@ OPERATORS: Mapping[str, Operator] = {
     "multiply": MULTIPLY,
     "affine": AFFINE,
     "embedding": EMBEDDING,
+    "state_update": STATE_UPDATE,
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
     "softmax_divider": SOFTMAX_DIVIDER,
