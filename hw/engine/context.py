@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from golden.operator_spec import AttentionSpec
 from hw.engine.layout import command_layout, result_layout
 from hw.engine.plan import EnginePlan
-from hw.engine.rescale import factor_layout, head_scale, narrowed, scale_layout, shifted
+from hw.engine.rescale import factor_layout, head_scale, narrowed, operands, scale_layout, shifted
 from hw.ops.reciprocal import Reciprocal
 from hw.ops.requantize import Requantizer
 from hw.pipeline import Pipeline, held
@@ -107,12 +107,13 @@ class Context(wiring.Component):
         spec, plan = self.spec, self.plan
         groups, parts = plan.groups(spec), spec.key_block // plan.output_lanes
         bits = plan.context_bits(spec)
+        numbers = narrowed(spec.requantize, bits)
         job = self.finished.p
         m.submodules.scales = scales = Queue(scale_layout(spec.requantize), 2)
         self._reciprocals(m, scales)
 
         m.submodules.requantizer = scaled = Requantizer(
-            narrowed(spec.requantize, bits), lanes=plan.output_lanes, tag_bits=2
+            numbers, lanes=plan.output_lanes, tag_bits=2
         )
         row, group = Signal(plan.row_bits), Signal(range(groups))
         part = Signal(range(parts))
@@ -127,9 +128,6 @@ class Context(wiring.Component):
             beat.eq(here & scales.o.valid),
             scaled.i.valid.eq(beat),
             moved.eq(beat & scaled.i.ready),
-            scaled.i.p.mantissa.eq(scales.o.p.mantissa),
-            scaled.i.p.exponent.eq(scales.o.p.exponent),
-            scaled.i.p.tag.eq(Cat(word_ends & row_ends, word_ends & row_ends & job_ends)),
             scales.o.ready.eq(moved & word_ends & row_ends),
             next_group.eq(Mux(row_ends, 0, group + 1)),
             next_row.eq(row + row_ends),
@@ -137,14 +135,13 @@ class Context(wiring.Component):
             place.eq(Mux(here, next_row * groups + next_group, 0)),
             enable.eq(~here | (moved & word_ends)),
         ]
-        for lane in range(plan.output_lanes):
-            chosen = Value.cast(word).word_select(part, len(Value.cast(word)) // parts)
-            m.d.comb += [
-                scaled.i.p.accumulator[lane].eq(
-                    chosen[lane * bits : (lane + 1) * bits].as_signed()
-                ),
-                scaled.i.p.multiplier[lane].eq(1),
-            ]
+        chosen = Value.cast(word).word_select(part, len(Value.cast(word)) // parts)
+        sums = [chosen.word_select(lane, bits) for lane in range(plan.output_lanes)]
+        tag = Cat(word_ends & row_ends, word_ends & row_ends & job_ends)
+        scale = scales.o.p
+        m.d.comb += Value.cast(scaled.i.payload).eq(
+            Cat(operands(numbers, sums, scale.mantissa, scale.exponent), tag)
+        )
         with m.If(self.finished.valid & ~draining):
             m.d.sync += draining.eq(1)
         with m.If(draining):

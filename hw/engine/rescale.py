@@ -85,3 +85,9 @@ def narrowed(spec: RequantizeSpec, bits: int) -> RequantizeSpec:
         shift=1 + spec.exponent_range[1],
         output_bits=spec.output_bits,
     )
+
+
+def operands(spec: RequantizeSpec, sums: list[Value], mantissa: Value, exponent: Value) -> Value:
+    """Payload of a requantizer of ``narrowed`` rows, its tag left out: no multiplier, no bias."""
+    multipliers, biases = Const(-1, len(sums)), Const(0, spec.bias_bits * len(sums))
+    return Cat(*sums, multipliers, biases, mantissa, exponent)

@@ -10,7 +10,15 @@ from amaranth.lib.wiring import In, Out
 from golden.operator_spec import AttentionSpec
 from golden.spec import ceil_log2
 from hw.engine.plan import EnginePlan
-from hw.engine.rescale import ALWAYS, factor, factor_layout, narrowed, scale_layout, shifted
+from hw.engine.rescale import (
+    ALWAYS,
+    factor,
+    factor_layout,
+    narrowed,
+    operands,
+    scale_layout,
+    shifted,
+)
 from hw.ops.exponential import Exponential
 from hw.ops.max_finder import MaxTree
 from hw.ops.requantize import Requantizer
@@ -95,55 +103,40 @@ class RowSoftmax(wiring.Component):
 
     def _requantize(self, m: Module, tag: data.Layout, lanes: int, beats: int) -> Requantizer:
         """Feed a row to the requantizer, ``lanes`` scores a cycle."""
-        scaled = Requantizer(
-            narrowed(self.spec.requantize, self.plan.score_bits(self.spec)),
-            lanes=lanes,
-            tag_bits=tag.size,
-        )
-        marks = Signal(tag)
+        spec = narrowed(self.spec.requantize, self.plan.score_bits(self.spec))
+        scaled = Requantizer(spec, lanes=lanes, tag_bits=tag.size)
+        row = data.StructLayout({
+            "scores": self.scores.shape(),
+            "seen": unsigned(self.spec.key_block),
+            "scale": self.scale.shape(),
+            "row": unsigned(self.plan.row_bits),
+            "bank": unsigned(1),
+            "fresh": unsigned(1),
+        })
+        now, chosen, marks = Signal(row), Signal(row), Signal(tag)
+        kept = Signal(row, reset_less=True)
         beat = Signal(range(max(2, beats)))
-        kept = Signal.like(Value.cast(self.scores), name="kept", reset_less=True)
-        row = {"row": self.row, "bank": self.bank, "fresh": self.fresh}
-        scale, seen = Value.cast(self.scale), Value.cast(self.seen)
+        for name in row.members:
+            m.d.comb += now[name].eq(getattr(self, name))
+        m.d.comb += chosen.eq(Mux(self.valid, now, kept))
+        with m.If(self.valid):
+            m.d.sync += [kept.eq(now), beat.eq(beats > 1)]
+        with m.Elif(beat != 0):
+            m.d.sync += beat.eq(Mux(beat == beats - 1, 0, beat + 1))
+        scores = Value.cast(chosen.scores)
+        group = scores.word_select(beat, len(scores) // beats)
+        sums = [group.word_select(lane, len(group) // lanes) for lane in range(lanes)]
         m.d.comb += [
             scaled.o.ready.eq(1),
-            scaled.i.valid.eq(self.valid),
-            scaled.i.p.tag.eq(marks),
-            scaled.i.p.mantissa.eq(self.scale.mantissa),
-            scaled.i.p.exponent.eq(self.scale.exponent),
+            scaled.i.valid.eq(self.valid | (beat != 0)),
             marks.beat.eq(beat),
             marks.last.eq(beat == beats - 1),
-            marks.seen.eq(seen[:lanes]),
-            *(marks[name].eq(value) for name, value in row.items()),
+            marks.seen.eq(chosen.seen.word_select(beat, lanes)),
+            *(marks[name].eq(chosen[name]) for name in ("row", "bank", "fresh")),
+            Value.cast(scaled.i.payload).eq(
+                Cat(operands(spec, sums, chosen.scale.mantissa, chosen.scale.exponent), marks)
+            ),
         ]
-        width = len(kept) // beats
-        group = Signal(width)
-        m.d.comb += group.eq(Value.cast(self.scores)[:width])
-        if beats > 1:
-            later = {name: held(m, self.valid, f"kept_{name}", v) for name, v in row.items()}
-            later_scale = held(m, self.valid, "kept_scale", scale)
-            later_seen = held(m, self.valid, "kept_seen", seen)
-            with m.If(self.valid):
-                m.d.sync += [kept.eq(Value.cast(self.scores)), beat.eq(1)]
-            with m.Elif(beat != 0):
-                m.d.sync += beat.eq(Mux(beat == beats - 1, 0, beat + 1))
-            with m.If(beat != 0):
-                view = data.View(self.scale.shape(), later_scale)
-                m.d.comb += [
-                    scaled.i.valid.eq(1),
-                    scaled.i.p.mantissa.eq(view.mantissa),
-                    scaled.i.p.exponent.eq(view.exponent),
-                    group.eq(kept.word_select(beat, width)),
-                    marks.seen.eq(later_seen.word_select(beat, lanes)),
-                    *(marks[name].eq(value) for name, value in later.items()),
-                ]
-        score = self.plan.score_bits(self.spec)
-        for lane in range(lanes):
-            accumulator = group[lane * score : (lane + 1) * score].as_signed()
-            m.d.comb += [
-                scaled.i.p.accumulator[lane].eq(accumulator),
-                scaled.i.p.multiplier[lane].eq(1),
-            ]
         return scaled
 
     def _largest(
