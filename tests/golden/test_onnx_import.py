@@ -92,6 +92,27 @@ def test_token_types_join_the_words_and_pooling_may_be_added(opset: int) -> None
     np.testing.assert_allclose(vector, hidden / np.linalg.norm(hidden), atol=1e-6)
 
 
+def test_positions_may_start_later_and_scores_have_another_scale() -> None:
+    """RoBERTa's tables have rows for padding first; some encoders do not divide by sqrt(d)."""
+    encoder, ours = small()
+    model = bert_onnx(encoder, ours.constants)
+    arrays = {x.name: onnx.numpy_helper.to_array(x) for x in model.graph.initializer}
+    places = next(x for x in model.graph.initializer if arrays[x.name].shape == (1, 48))
+    scales = [
+        x for x in model.graph.initializer if np.array_equal(arrays[x.name], np.float32(8**0.5))
+    ]
+    assert len(scales) == encoder.layers
+    later = np.minimum(arrays[places.name] + 2, 47)
+    places.CopyFrom(onnx.numpy_helper.from_array(later, places.name))
+    for scale in scales:
+        scale.CopyFrom(onnx.numpy_helper.from_array(np.float32(2), scale.name))
+    found = import_onnx(model)
+    assert {o.spec["scale"] for o in found.operators if o.kind == "attention"} == {0.5}
+    assert largest_difference(model, found, SENTENCES[:2]) < 1e-5
+    integer = quantize_network(found, SENTENCES[:2])
+    assert cosine(found, integer, SENTENCES[1]) > 0.99
+
+
 @pytest.mark.parametrize("opset", [11, 17])
 def test_an_imported_vision_transformer_is_ours(opset: int) -> None:
     encoder = replace(SHAPE, norm="pre", positions=PATCH.tokens)
