@@ -24,6 +24,7 @@ COMMANDS = {
     "networks": Entry("networks", "networks", "Every network, small: integers against floats."),
     "nodes": Entry("nodes", "nodes", "ONNX's node tests: passed, not claimed, failed."),
     "save": Entry("save", "save", "Write a network's integer form as one file."),
+    "softmax": Entry("softmax", "softmax", "Integer softmax against float, real rows and drawn."),
     "spellings": Entry("spellings", "spellings", "Spellers' integers against floats."),
     "voice": Entry("voice", "voice", "The voice detector's integers against floats."),
 }
