@@ -21,6 +21,7 @@ COMMANDS = {
     "bench": Entry("sim.commands.bench", "bench", "Run the operator table's benches in Verilator."),
     "layer": Entry("sim.commands.layer", "layer", "An encoder layer on a core's RTL: make sim."),
     "ratios": Entry("sim.commands.ratios", "ratios", "Cycles of the plans on real activations."),
+    "engine": Entry("sim.commands.engine", "engine", "How busy the attention engine is."),
     "speed": Entry("sim.commands.speed", "speed", "Simulated products per wall second of a core."),
     "equivalence": Entry(
         "sim.commands.equivalence", "equivalence", "Prove words and gates one function."

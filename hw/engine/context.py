@@ -22,7 +22,7 @@ def finished_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
     return data.StructLayout({
         "queries": unsigned(len(Signal(range(plan.rows + 1)))),
         "multiplier": unsigned(spec.requantize.multiplier_bits),
-        "offset": signed(spec.requantize.exponent_bits),
+        "offset": signed(spec.requantize.exponent_bits + 1),
         "bank": unsigned(1),
     })
 

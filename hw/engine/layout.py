@@ -29,7 +29,7 @@ def job_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
         "position": signed(count + 1),
         "score_multiplier": multiplier,
         "context_multiplier": multiplier,
-        "context_offset": signed(spec.requantize.exponent_bits),
+        "context_offset": signed(spec.requantize.exponent_bits + 1),
     })
 
 

@@ -1,97 +1,17 @@
 """Row of the attention engine: jobs of one head each, against golden's walk over the keys."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.integer import RowScale, matmul, requantize
+from golden.integer import RowScale, matmul
 from golden.operator_spec import AttentionSpec
-from golden.ops.key_blocks import walk_keys
-from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent
-from golden.ops.reciprocal import reciprocal
 from hw.engine.engine import Engine
-from hw.engine.layout import scale_layout
 from hw.engine.plan import EnginePlan
-from sim.beats import pack
+from sim.attention.jobs import Job, context, operand_fields, result_fields
 from sim.row import Cycles, Operator, Point, Stimulus
-
-Integers = NDArray[np.int64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One head: codes, row scales, which keys count, and the head's numbers."""
-
-    query: Integers  # (N, d)
-    scale: RowScale  # (N,)
-    key: Integers  # (T, d)
-    value: Integers  # (T, d)
-    mask: NDArray[np.bool_]  # (T,)
-    causal: bool
-    position: int
-    score_multiplier: int
-    context_multiplier: int
-    context_offset: int
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """(N, T): which query sees which key."""
-        queries, keys = np.arange(len(self.query)), np.arange(len(self.key))
-        seen = keys <= self.position + queries[:, None] if self.causal else True
-        return np.broadcast_to(self.mask & seen, (len(queries), len(keys)))
-
-
-def context(spec: AttentionSpec, job: Job) -> Integers:
-    """What golden says of a job, (N, d)."""
-    product = matmul(job.query, job.key.T)
-    scale = head_scale(spec.requantize, job.score_multiplier, job.scale)
-    scores = requantize(spec.requantize, product, HEAD_MULTIPLIER, 0, scale)
-    walk = walk_keys(spec, scores[None], job.allowed(), job.value[None])
-    divide = move_exponent(reciprocal(spec.reciprocal, walk.total), job.context_offset)
-    divide = head_scale(spec.requantize, job.context_multiplier, divide)
-    return requantize(spec.requantize, walk.context, HEAD_MULTIPLIER, 0, divide)[0]
-
-
-def stimulus_of(spec: AttentionSpec, plan: EnginePlan, jobs: list[Job]) -> Stimulus:
-    """Beats of every stream for these jobs."""
-    lanes, block = plan.lanes, spec.key_block
-    fields: dict[str, list[int]] = {
-        name: []
-        for name in (
-            *("queries", "keys", "causal", "position"),
-            *("score_multiplier", "context_multiplier", "context_offset"),
-        )
-    }
-    queries, keys_values = [], []
-    for job in jobs:
-        numbers = (len(job.query), len(job.key), job.causal, job.position)
-        multipliers = (job.score_multiplier, job.context_multiplier, job.context_offset)
-        for name, number in zip(fields, (*numbers, *multipliers), strict=True):
-            fields[name].append(int(number))
-        scales = pack(
-            scale_layout(spec),
-            {"mantissa": job.scale.mantissa, "exponent": job.scale.exponent},
-        )
-        header = np.zeros((len(scales), 1, lanes), np.uint8)
-        header[:, 0, : scales.shape[1]] = scales
-        codes = job.query.astype(np.int8).view(np.uint8).reshape(len(scales), -1, lanes)
-        queries.append(np.concatenate([header, codes], axis=1).reshape(-1, lanes))
-        for start in range(0, len(job.key), block):
-            part = slice(start, start + block)
-            mask = np.zeros(8 * lanes, bool)
-            mask[: len(job.mask[part])] = job.mask[part]
-            keys_values.append(np.packbits(mask, bitorder="little")[None])
-            for operand in (job.key[part], job.value[part]):
-                keys_values.append(operand.astype(np.int8).view(np.uint8).reshape(-1, lanes))
-    inputs = {
-        "jobs": {name: np.array(numbers) for name, numbers in fields.items()},
-        "queries": np.concatenate(queries),
-        "keys_values": np.concatenate(keys_values),
-    }
-    rows = sum(len(job.query) for job in jobs)
-    return Stimulus(inputs=inputs, outputs={"o": rows * plan.head_size // plan.output_lanes})
 
 
 def draw_job(
@@ -140,11 +60,15 @@ def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
         queries = int(rng.choice([1, plan.rows, rng.integers(1, plan.rows + 1)]))
         keys = int(rng.integers(1, 4 * spec.key_block))
         jobs.append(draw_job(spec, plan, rng, queries, keys))
-    return stimulus_of(spec, plan, jobs)
+    rows = sum(len(job.query) for job in jobs)
+    return Stimulus(
+        inputs=operand_fields(spec, plan, jobs),
+        outputs={"o": rows * plan.head_size // plan.output_lanes},
+    )
 
 
 def jobs_of(spec: AttentionSpec, plan: EnginePlan, stimulus: Stimulus) -> list[Job]:
-    """The jobs that ``stimulus_of`` cut into beats."""
+    """The jobs that ``operand_fields`` cut into beats."""
     inputs = stimulus.inputs
     fields, lanes, block = inputs["jobs"], plan.lanes, spec.key_block
     queries, keys_values = inputs["queries"], inputs["keys_values"]
@@ -189,22 +113,8 @@ def jobs_of(spec: AttentionSpec, plan: EnginePlan, stimulus: Stimulus) -> list[J
 
 def golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any]:
     """Contexts of every job, in beats."""
-    spec, plan = point.spec, point.plan
-    data, last, done = [], [], []
-    for job in jobs_of(spec, plan, stimulus):
-        codes = context(spec, job).reshape(-1, plan.output_lanes)
-        beats = plan.head_size // plan.output_lanes
-        place = np.arange(len(codes))
-        data.append(codes)
-        last.append(place % beats == beats - 1)
-        done.append(place == len(codes) - 1)
-    return {
-        "o": {
-            "data": np.concatenate(data),
-            "last": np.concatenate(last),
-            "done": np.concatenate(done),
-        }
-    }
+    jobs = jobs_of(point.spec, point.plan, stimulus)
+    return {"o": result_fields(point.plan, [context(point.spec, job) for job in jobs])}
 
 
 SMALL = EnginePlan(head_size=8, lanes=4, rows=4, longest=64, output_lanes=4)

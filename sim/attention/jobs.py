@@ -1,0 +1,101 @@
+"""Jobs of the attention engine: what one is, its beats, and what golden says of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from golden.integer import RowScale, matmul, requantize
+from golden.operator_spec import AttentionSpec
+from golden.ops.key_blocks import walk_keys
+from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent
+from golden.ops.reciprocal import reciprocal
+from hw.engine.layout import scale_layout
+from hw.engine.plan import EnginePlan
+from sim.beats import Fields, pack
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One head: codes, row scales, which keys count, and the head's numbers."""
+
+    query: Integers  # (N, d)
+    scale: RowScale  # (N,)
+    key: Integers  # (T, d)
+    value: Integers  # (T, d)
+    mask: NDArray[np.bool_]  # (T,)
+    causal: bool
+    position: int
+    score_multiplier: int
+    context_multiplier: int
+    context_offset: int
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """(N, T): which query sees which key."""
+        queries, keys = np.arange(len(self.query)), np.arange(len(self.key))
+        seen = keys <= self.position + queries[:, None] if self.causal else True
+        return np.broadcast_to(self.mask & seen, (len(queries), len(keys)))
+
+
+def context(spec: AttentionSpec, job: Job) -> Integers:
+    """What golden says of a job, (N, d)."""
+    product = matmul(job.query, job.key.T)
+    scale = head_scale(spec.requantize, job.score_multiplier, job.scale)
+    scores = requantize(spec.requantize, product, HEAD_MULTIPLIER, 0, scale)
+    walk = walk_keys(spec, scores[None], job.allowed(), job.value[None])
+    divide = move_exponent(reciprocal(spec.reciprocal, walk.total), job.context_offset)
+    divide = head_scale(spec.requantize, job.context_multiplier, divide)
+    return requantize(spec.requantize, walk.context, HEAD_MULTIPLIER, 0, divide)[0]
+
+
+def operand_fields(spec: AttentionSpec, plan: EnginePlan, jobs: Sequence[Job]) -> dict[str, Fields]:
+    """Beats of every input stream for these jobs."""
+    lanes, block = plan.lanes, spec.key_block
+    fields: dict[str, list[int]] = {
+        name: []
+        for name in (
+            *("queries", "keys", "causal", "position"),
+            *("score_multiplier", "context_multiplier", "context_offset"),
+        )
+    }
+    queries, keys_values = [], []
+    for job in jobs:
+        numbers = (len(job.query), len(job.key), job.causal, job.position)
+        multipliers = (job.score_multiplier, job.context_multiplier, job.context_offset)
+        for name, number in zip(fields, (*numbers, *multipliers), strict=True):
+            fields[name].append(int(number))
+        scales = pack(
+            scale_layout(spec),
+            {"mantissa": job.scale.mantissa, "exponent": job.scale.exponent},
+        )
+        header = np.zeros((len(scales), 1, lanes), np.uint8)
+        header[:, 0, : scales.shape[1]] = scales
+        codes = job.query.astype(np.int8).view(np.uint8).reshape(len(scales), -1, lanes)
+        queries.append(np.concatenate([header, codes], axis=1).reshape(-1, lanes))
+        for start in range(0, len(job.key), block):
+            part = slice(start, start + block)
+            mask = np.zeros(8 * lanes, bool)
+            mask[: len(job.mask[part])] = job.mask[part]
+            keys_values.append(np.packbits(mask, bitorder="little")[None])
+            for operand in (job.key[part], job.value[part]):
+                keys_values.append(operand.astype(np.int8).view(np.uint8).reshape(-1, lanes))
+    return {
+        "jobs": {name: np.array(numbers) for name, numbers in fields.items()},
+        "queries": np.concatenate(queries),
+        "keys_values": np.concatenate(keys_values),
+    }
+
+
+def result_fields(plan: EnginePlan, contexts: Sequence[Integers]) -> Fields:
+    """Beats of every job's context, (N, d) each."""
+    beats = plan.head_size // plan.output_lanes
+    codes = [context.reshape(-1, plan.output_lanes) for context in contexts]
+    places = [np.arange(len(part)) for part in codes]
+    return {
+        "data": np.concatenate(codes),
+        "last": np.concatenate([place % beats == beats - 1 for place in places]),
+        "done": np.concatenate([place == len(place) - 1 for place in places]),
+    }
