@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from golden.spec import CoreSpec, MacroSpec, RequantizeSpec
+from golden.operator_spec import LayerNormSpec, RecurrentSpec, ResidualAddSpec
+from golden.spec import CoreSpec, MacroSpec, RequantizeSpec, RowScaleSpec
+from golden.table_spec import ReciprocalRootSpec, TableSpec
 
 MACROS = {
     # As published: 8 inputs x 32 outputs, 4 weight sets, INT8.
@@ -30,4 +32,72 @@ CORES = {
     "tiny": CoreSpec(macro=MACROS["tiny"], macros=2, rows=8, requantize=REQUANTIZERS["tiny"]),
     "int4": replace(CoreSpec(), macro=MACROS["int4"]),
     "int16": CoreSpec(macro=MACROS["int16"], requantize=REQUANTIZERS["int16"]),
+}
+
+ELEMENTWISE = {
+    # Products of INT16, and columns of them with a gain and a bias.
+    "default": RequantizeSpec(),
+    # Every feature, few bits.
+    "tiny": RequantizeSpec(
+        accumulator_bits=16,
+        multiplier_bits=6,
+        mantissa_bits=8,
+        exponent_bits=5,
+        bias_bits=12,
+        bias_fraction_bits=3,
+        shift=20,
+        output_bits=8,
+    ),
+}
+
+LAYER_NORMS = {
+    # The rows of the sentence encoder.
+    "default": LayerNormSpec(width=384),
+    # Every feature, few bits.
+    "tiny": LayerNormSpec(
+        width=24,
+        input_bits=8,
+        mean_fraction_bits=2,
+        root=ReciprocalRootSpec(fraction_bits=6, index_bits=4, mantissa_bits=8),
+        requantize=replace(ELEMENTWISE["tiny"], exponent_bits=6, shift=34),
+    ),
+}
+
+ROW_SCALES = {
+    # INT16 to INT8 with a scale per token.
+    "default": RowScaleSpec(),
+    # Every feature, few bits.
+    "tiny": RowScaleSpec(
+        input_bits=8, output_bits=4, index_bits=4, mantissa_bits=6, exponent_bits=5
+    ),
+}
+
+TABLES = {
+    # GELU of INT16.
+    "default": TableSpec(function="gelu"),
+    # Every feature, few bits.
+    "tiny": TableSpec(
+        function="sigmoid",
+        input_bits=8,
+        input_fraction_bits=5,
+        index_bits=4,
+        output_bits=8,
+        output_unit=1 << 6,
+    ),
+}
+
+RESIDUALS = {
+    # INT16, as between the layers of an encoder.
+    "default": ResidualAddSpec(),
+    "tiny": ResidualAddSpec(bits=4),
+}
+
+RECURRENTS = {
+    # A GRU's reset comes before the product of its candidate.
+    "default": RecurrentSpec(),
+    # It comes after it.
+    "after": RecurrentSpec(reset_after=True),
+    # Small tables.
+    "tiny": RecurrentSpec(index_bits=4),
+    "tiny-after": RecurrentSpec(index_bits=4, reset_after=True),
 }

@@ -7,32 +7,32 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from hw.ops.plan import EmbeddingPlan
+from hw.ops.plan import LanesPlan, TableShape
 from hw.ops.row import latest
 from hw.pipeline import Pipeline, held
 
 
-def settings_layout(plan: EmbeddingPlan) -> data.StructLayout:
+def settings_layout(spec: TableShape, plan: LanesPlan) -> data.StructLayout:
     """The table that was loaded: its rows, and the beats of each."""
     return data.StructLayout({
-        "rows": unsigned(plan.rows.bit_length()),
-        "beats": unsigned(plan.beats.bit_length()),
+        "rows": unsigned(spec.rows.bit_length()),
+        "beats": unsigned(spec.beats(plan).bit_length()),
     })
 
 
-def table_layout(plan: EmbeddingPlan) -> data.StructLayout:
+def table_layout(spec: TableShape, plan: LanesPlan) -> data.StructLayout:
     """Consecutive elements of one row; ``beat`` counts from its start."""
     return data.StructLayout({
-        "data": data.ArrayLayout(signed(plan.bits), plan.lanes),
-        "row": unsigned(max(1, (plan.rows - 1).bit_length())),
-        "beat": unsigned(max(1, (plan.beats - 1).bit_length())),
+        "data": data.ArrayLayout(signed(spec.bits), plan.lanes),
+        "row": unsigned(max(1, (spec.rows - 1).bit_length())),
+        "beat": unsigned(max(1, (spec.beats(plan) - 1).bit_length())),
     })
 
 
-def output_layout(plan: EmbeddingPlan) -> data.StructLayout:
+def output_layout(spec: TableShape, plan: LanesPlan) -> data.StructLayout:
     """A beat of a row; ``error`` tells that the table has no such row."""
     return data.StructLayout({
-        "data": data.ArrayLayout(signed(plan.bits), plan.lanes),
+        "data": data.ArrayLayout(signed(spec.bits), plan.lanes),
         "last": unsigned(1),
         "error": unsigned(1),
     })
@@ -47,7 +47,8 @@ class Embedding(wiring.Component):
 
     Parameters
     ----------
-    plan : :class:`~hw.ops.plan.EmbeddingPlan`
+    spec : :class:`~hw.ops.plan.TableShape`
+    plan : :class:`~hw.ops.plan.LanesPlan`
     id_bits : width of an id
 
     Members
@@ -60,34 +61,37 @@ class Embedding(wiring.Component):
 
     STAGES = 2
 
-    def __init__(self, plan: EmbeddingPlan | None = None, *, id_bits: int = 16) -> None:
-        self.plan = EmbeddingPlan() if plan is None else plan
+    def __init__(
+        self, spec: TableShape, plan: LanesPlan | None = None, *, id_bits: int = 16
+    ) -> None:
+        self.spec = spec
+        self.plan = plan = LanesPlan() if plan is None else plan
         super().__init__({
             "ids": In(stream.Signature(data.StructLayout({"id": unsigned(id_bits)}))),
-            "settings": In(stream.Signature(settings_layout(self.plan))),
-            "table": In(stream.Signature(table_layout(self.plan))),
-            "o": Out(stream.Signature(output_layout(self.plan))),
+            "settings": In(stream.Signature(settings_layout(spec, plan))),
+            "table": In(stream.Signature(table_layout(spec, plan))),
+            "o": Out(stream.Signature(output_layout(spec, plan))),
         })
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        plan = self.plan
+        spec, beats = self.spec, self.spec.beats(self.plan)
         settings = latest(m, self.settings)
         m.submodules.memory = memory = Memory(
-            shape=self.o.p.data.shape(), depth=plan.rows * plan.beats, init=[]
+            shape=self.o.p.data.shape(), depth=spec.rows * beats, init=[]
         )
         write, read = memory.write_port(), memory.read_port()
         m.d.comb += [
             self.table.ready.eq(1),
             write.en.eq(self.table.valid),
-            write.addr.eq(self.table.p.row * plan.beats + self.table.p.beat),
+            write.addr.eq(self.table.p.row * beats + self.table.p.beat),
             write.data.eq(self.table.p.data),
         ]
 
         # An id stays until the last beat of its row has been asked for.
         asked = stream.Signature(unsigned(0)).create()
         moves = Pipeline(m, asked, self.o, self.STAGES).moves
-        beat = Signal(range(plan.beats))
+        beat = Signal(range(beats))
         last = beat == settings.beats - 1
         row = self.ids.p.id
         error = row >= settings.rows
@@ -97,7 +101,7 @@ class Embedding(wiring.Component):
         ]
         with m.If(asked.valid & asked.ready):
             m.d.sync += beat.eq(Mux(last, 0, beat + 1))
-        address = row[: len(self.table.p.row)] * plan.beats + beat
+        address = row[: len(self.table.p.row)] * beats + beat
         errors = held(m, moves, "asked_error", error)
         m.d.comb += [
             read.en.eq(moves),
@@ -105,6 +109,6 @@ class Embedding(wiring.Component):
             self.o.p.last.eq(held(m, moves, "last", last, self.STAGES)),
             self.o.p.error.eq(held(m, moves, "error", errors)),
         ]
-        for lane in range(plan.lanes):
+        for lane in range(self.plan.lanes):
             m.d.comb += self.o.p.data[lane].eq(Mux(self.o.p.error, 0, read.data[lane]))
         return m

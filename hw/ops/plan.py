@@ -173,23 +173,21 @@ class AffinePlan(LanesPlan):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingPlan(LanesPlan):
-    """The table that fits: ``rows`` of up to ``width`` elements of ``bits`` bits."""
+class TableShape:
+    """The largest table of an embedding: ``rows`` of ``width`` elements of ``bits`` bits."""
 
     rows: int = 512
     width: int = 128
     bits: int = 16
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         require_range("rows", self.rows, 1, 1 << 20)
         require_range("width", self.width, 1, 1 << 16)
         require_range("bits", self.bits, 2, 32)
 
-    @property
-    def beats(self) -> int:
+    def beats(self, plan: LanesPlan) -> int:
         """Beats of the widest row."""
-        return -(-self.width // self.lanes)
+        return -(-self.width // plan.lanes)
 
 
 def require_lanes(lanes: int) -> None:

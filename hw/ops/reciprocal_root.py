@@ -54,6 +54,8 @@ class ReciprocalRoot(Shared):
             moves = Signal(name=f"moves_{1 << place}")
             m.d.comb += moves.eq(~n[-bits:].any())
             n = Mux(moves, Cat(Const(0, bits), n[:-bits]), n)
+            # Bits that no further shift brings into the table's input are left out.
+            n = n[-min(len(n), spec.fraction_bits + bits) :]
             zeros = Cat(moves, zeros)
             if place == places // 2:
                 n = held(m, self.enable, "upper", n)

@@ -93,10 +93,11 @@ class RowMoments(Shared):
         total_bits, mean_bits = bits + length_bits(spec), bits + fraction
 
         # The product stands in high and in the top of low, which gives up its digits below.
-        factor_bits = max(total_bits + fraction, drop)
+        factor_bits = total_bits + fraction
         low_bits = max(digits.values()) * DIGIT_BITS
         factor = Signal(factor_bits, reset_less=True)
-        high, low = Signal(factor_bits, reset_less=True), Signal(low_bits, reset_less=True)
+        high = Signal(max(factor_bits, drop), reset_less=True)
+        low = Signal(low_bits, reset_less=True)
 
         def product(name: str) -> Value:
             return Cat(low[low_bits - digits[name] * DIGIT_BITS :], high)
@@ -114,7 +115,8 @@ class RowMoments(Shared):
         m.d.comb += [
             self.i.ready.eq(step == 0),
             self.o.valid.eq(step == done),
-            root.enable.eq((step > spread_ends) & ~self.o.valid),
+            # What goes in stays, and so does what comes out.
+            root.enable.eq(1),
             root.n.eq(spread),
             self.o.p.mean.eq(Mux(negative, -mean, mean)),
             self.o.p.mantissa.eq(root.mantissa),

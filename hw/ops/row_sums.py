@@ -1,6 +1,6 @@
 """Sum and sum of squares of every row: what layer norm needs to know before its second pass."""
 
-from amaranth.hdl import Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Value, signed, unsigned
 from amaranth.lib import data
 
 from hw.ops.row_reduction import RowReduction
@@ -29,7 +29,11 @@ class RowSums(RowReduction):
 
     def term(self, name: str, x: Value) -> Value:
         """``x`` or its square."""
-        return x if name == "total" else (x * x).as_unsigned()[: 2 * self.bits - 1]
+        if name == "total":
+            return x
+        square = (x * x).as_unsigned()
+        # Squares are 0 or 1 modulo 4.
+        return Cat(square[0], Const(0, 1), square[2 : 2 * self.bits - 1])
 
     def join(self, name: str, first: Value, second: Value) -> Value:
         """The sum of both."""

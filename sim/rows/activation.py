@@ -7,8 +7,9 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.configs import TABLES
 from golden.ops.activation import activation
-from golden.table_spec import Function, TableSpec
+from golden.table_spec import Function
 from hw.ops.activation import Activation
 from hw.ops.interpolate import segments
 from hw.ops.plan import ActivationPlan
@@ -16,14 +17,7 @@ from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import rows
 from sim.tensors import Tensor, back_to_back, golden, join, row_beats
 
-SMALL = TableSpec(
-    function="sigmoid",
-    input_bits=8,
-    input_fraction_bits=5,
-    index_bits=4,
-    output_bits=8,
-    output_unit=1 << 6,
-)
+SMALL = TABLES["tiny"]
 
 _LOADED: tuple[Function, ...] = get_args(Function)[:6]
 
@@ -69,7 +63,7 @@ ACTIVATION = Operator(
     golden=golden,
     component=lambda point: Activation(point.spec, point.plan),
     points={
-        "default": Point(spec=TableSpec(function="gelu"), plan=ActivationPlan(lanes=4)),
+        "default": Point(spec=TABLES["default"], plan=ActivationPlan(lanes=4), quick=False),
         "small": Point(spec=SMALL, plan=ActivationPlan(lanes=2, lanes_per_table=1)),
         "exact": Point(
             spec=replace(SMALL, index_bits=8),

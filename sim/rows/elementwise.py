@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.configs import ELEMENTWISE
 from golden.integer import integer_range
 from golden.operator_spec import ResidualAddSpec
 from golden.ops.affine import affine
@@ -19,16 +20,7 @@ from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import magnitudes, rows
 from sim.tensors import Tensor, back_to_back, golden, join, row_beats
 
-SMALL = RequantizeSpec(
-    accumulator_bits=16,
-    multiplier_bits=6,
-    mantissa_bits=8,
-    exponent_bits=5,
-    bias_bits=12,
-    bias_fraction_bits=3,
-    shift=20,
-    output_bits=8,
-)
+SMALL = ELEMENTWISE["tiny"]
 TENSORS = 4
 
 
@@ -132,8 +124,8 @@ MULTIPLY = Operator(
     golden=golden,
     component=lambda point: Multiply(point.spec, point.plan),
     points={
-        "default": Point(spec=RequantizeSpec(), plan=LanesPlan(lanes=4)),
-        "small": Point(spec=SMALL, plan=LanesPlan(lanes=2), quick=False),
+        "default": Point(spec=RequantizeSpec(), plan=LanesPlan(lanes=4), quick=False),
+        "small": Point(spec=SMALL, plan=LanesPlan(lanes=2)),
     },
     stimulus=_products,
     timing=_timing(Multiply.STAGES, "x", "y"),
@@ -143,8 +135,8 @@ AFFINE = Operator(
     golden=golden,
     component=lambda point: Affine(point.spec, point.plan),
     points={
-        "default": Point(spec=RequantizeSpec(), plan=AffinePlan(lanes=4, width=48)),
-        "small": Point(spec=SMALL, plan=AffinePlan(lanes=2, width=7), quick=False),
+        "default": Point(spec=RequantizeSpec(), plan=AffinePlan(lanes=4, width=48), quick=False),
+        "small": Point(spec=SMALL, plan=AffinePlan(lanes=2, width=7)),
         "single": Point(spec=SMALL, plan=AffinePlan(lanes=1, width=1), quick=False),
     },
     stimulus=_affines,

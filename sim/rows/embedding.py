@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from golden.ops.embedding import embedding
 from hw.ops.embedding import Embedding
-from hw.ops.plan import EmbeddingPlan
+from hw.ops.plan import LanesPlan, TableShape
 from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import magnitudes
 from sim.tensors import Tensor, golden, join, lengths_of, row_beats
@@ -17,10 +17,10 @@ ID_BITS = 8
 
 def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
     """A table as large as fits, one of one beat and one row, one of any size."""
-    plan: EmbeddingPlan = point.plan
-    sizes = [(plan.rows, plan.beats), (1, 1)]
-    sizes.append((int(rng.integers(1, plan.rows + 1)), int(rng.integers(1, plan.beats + 1))))
-    return join([_tensor(plan, rng, count // len(sizes), rows, beats) for rows, beats in sizes])
+    most, longest = point.spec.rows, point.spec.beats(point.plan)
+    sizes = [(most, longest), (1, 1)]
+    sizes.append((int(rng.integers(1, most + 1)), int(rng.integers(1, longest + 1))))
+    return join([_tensor(point, rng, count // len(sizes), *size) for size in sizes])
 
 
 def timing(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
@@ -36,10 +36,9 @@ def timing(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDA
     return {"ids": np.concatenate(ends), "o": np.concatenate(places)}
 
 
-def _tensor(
-    plan: EmbeddingPlan, rng: np.random.Generator, count: int, rows: int, beats: int
-) -> Tensor:
-    table = magnitudes(rng, plan.bits, (rows, beats * plan.lanes))
+def _tensor(point: Point, rng: np.random.Generator, count: int, rows: int, beats: int) -> Tensor:
+    lanes = point.plan.lanes
+    table = magnitudes(rng, point.spec.bits, (rows, beats * lanes))
     ids = rng.integers(0, rows, -(-count // beats))
     # One in four is the first that the table does not have, the largest, or any.
     others = rng.choice([rows, (1 << ID_BITS) - 1, int(rng.integers(1 << ID_BITS))], len(ids))
@@ -51,26 +50,26 @@ def _tensor(
         loads={
             "settings": {"rows": np.array([rows]), "beats": np.array([beats])},
             "table": {
-                "data": table.reshape(rows * beats, plan.lanes)[places],
+                "data": table.reshape(rows * beats, lanes)[places],
                 "row": places // beats,
                 "beat": places % beats,
             },
         },
         rows={"ids": {"id": ids}},
         expected={
-            "o": {**row_beats(found, plan.lanes), "error": np.repeat(~inside, beats)},
+            "o": {**row_beats(found, lanes), "error": np.repeat(~inside, beats)},
         },
     )
 
 
 EMBEDDING = Operator(
     golden=golden,
-    component=lambda point: Embedding(point.plan, id_bits=ID_BITS),
+    component=lambda point: Embedding(point.spec, point.plan, id_bits=ID_BITS),
     points={
-        "default": Point(spec=None, plan=EmbeddingPlan(rows=40, width=24)),
-        "small": Point(spec=None, plan=EmbeddingPlan(lanes=2, rows=5, width=5, bits=4)),
+        "default": Point(spec=TableShape(rows=40, width=24), plan=LanesPlan(), quick=False),
+        "small": Point(spec=TableShape(rows=5, width=5, bits=4), plan=LanesPlan(lanes=2)),
         "single": Point(
-            spec=None, plan=EmbeddingPlan(lanes=1, rows=1, width=1, bits=3), quick=False
+            spec=TableShape(rows=1, width=1, bits=3), plan=LanesPlan(lanes=1), quick=False
         ),
     },
     stimulus=stimulus,

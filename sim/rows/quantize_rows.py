@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.configs import ROW_SCALES
 from golden.ops.quantize import quantize
 from golden.spec import RowScaleSpec
 from hw.ops.plan import QuantizeRowsPlan
@@ -14,8 +15,7 @@ from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import magnitudes, rows
 from sim.tensors import Tensor, back_to_back, golden, join, joined, lengths_of, row_beats
 
-SMALL = RowScaleSpec(input_bits=8, output_bits=4, index_bits=4, mantissa_bits=6, exponent_bits=5)
-"""Every feature of the default spec, of fewer bits."""
+SMALL = ROW_SCALES["tiny"]
 
 
 def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
@@ -90,7 +90,7 @@ QUANTIZE_ROWS = Operator(
     golden=golden,
     component=lambda point: QuantizeRows(point.spec, point.plan),
     points={
-        "default": Point(spec=RowScaleSpec(), plan=QuantizeRowsPlan(longest=64)),
+        "default": Point(spec=RowScaleSpec(), plan=QuantizeRowsPlan(longest=64), quick=False),
         "small": Point(spec=SMALL, plan=QuantizeRowsPlan(lanes=2, longest=12)),
         "single": Point(spec=SMALL, plan=QuantizeRowsPlan(lanes=1, longest=9), quick=False),
         "fine": Point(
@@ -104,7 +104,7 @@ QUANTIZE_ROWS = Operator(
             quick=False,
         ),
         "long": Point(
-            spec=RowScaleSpec(output_bits=16), plan=QuantizeRowsPlan(lanes=16), quick=False
+            spec=RowScaleSpec(output_bits=16), plan=QuantizeRowsPlan(longest=400), quick=False
         ),
     },
     stimulus=stimulus,

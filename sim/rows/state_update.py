@@ -104,7 +104,7 @@ STATE_UPDATE = Operator(
         "rnn": Point(spec=RecurrentSpec(), plan=CellPlan(lanes=2, cell="rnn"), quick=False),
         "gru-before": Point(spec=RecurrentSpec(index_bits=4), plan=CellPlan(lanes=2)),
         "gru-after": Point(
-            spec=RecurrentSpec(index_bits=4, reset_after=True), plan=CellPlan(lanes=2)
+            spec=RecurrentSpec(index_bits=4, reset_after=True), plan=CellPlan(lanes=2), quick=False
         ),
         "lstm": Point(spec=RecurrentSpec(index_bits=5), plan=CellPlan(lanes=2, cell="lstm")),
         "lstm-coarse": Point(
