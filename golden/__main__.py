@@ -23,6 +23,7 @@ COMMANDS = {
     "keywords": Entry("keywords", "keywords", "Keyword spotters' integers against floats."),
     "networks": Entry("networks", "networks", "Every network, small: integers against floats."),
     "nodes": Entry("nodes", "nodes", "ONNX's node tests: passed, not claimed, failed."),
+    "operators": Entry("operators", "operators", "Layer norms and GELUs against floats."),
     "save": Entry("save", "save", "Write a network's integer form as one file."),
     "softmax": Entry("softmax", "softmax", "Integer softmax against float, real rows and drawn."),
     "spellings": Entry("spellings", "spellings", "Spellers' integers against floats."),
