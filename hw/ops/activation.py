@@ -75,7 +75,8 @@ class Activation(wiring.Component):
             self.table.ready.eq(1),
             self.o.p.last.eq(held(m, moves, "last", self.i.p.last, self.STAGES)),
         ]
-        half = (1 << spec.remainder_bits) >> 1
+        # The bits below the one that decides the rounding change nothing.
+        drop = max(spec.remainder_bits - 1, 0)
         for first in range(0, self.plan.lanes, group):
             table = Memory(
                 shape=segment_layout(spec), depth=1 << spec.index_bits, init=segments(spec)
@@ -93,9 +94,10 @@ class Activation(wiring.Component):
                 index, remainder = position(spec, self.i.p.data[lane])
                 m.d.comb += [read.en.eq(moves), read.addr.eq(index)]
                 remainder = held(m, moves, f"remainder_{lane}", remainder)
-                rise = held(m, moves, f"rise_{lane}", read.data.rise * remainder + half)
+                product = (read.data.rise * remainder).shift_right(drop)
+                rise = held(m, moves, f"rise_{lane}", product)
                 base = held(m, moves, f"base_{lane}", read.data.base)
-                y = base + rise.shift_right(spec.remainder_bits)
+                y = base + (rise + 1).shift_right(1)
                 m.d.comb += self.o.p.data[lane].eq(
                     held(m, moves, f"y_{lane}", y[: spec.output_bits])
                 )

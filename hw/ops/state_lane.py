@@ -114,8 +114,8 @@ class StateLane(Shared):
         reset = self._table(m, "reset", spec.sigmoid, self._sum(m, 0))
         z = self._table(m, "update", spec.sigmoid, self._sum(m, 1))
         product = self._later(m, "product", self.products[2], table)
-        recurrent = self._later(m, "recurrent", product * reset)
-        recurrent = self._later(m, "rounded", self._rounded(recurrent, ONE_BITS)[:BITS].as_signed())
+        recurrent = self._later(m, "recurrent", (product * reset).shift_right(ONE_BITS - 1))
+        recurrent = self._later(m, "rounded", self._rounded(recurrent, 1)[:BITS].as_signed())
         gate = self._later(m, "gate", self.gates[2], table + 2)
         before = self._later(m, "before", clipped(m, "before", gate + recurrent, BITS))
         fresh = self._table(m, "candidate", spec.tanh, before)
@@ -141,8 +141,8 @@ class StateLane(Shared):
         cell = self._later(m, "cell", clipped(m, "clip_cell", cell, BITS))
         shown = self._table(m, "shown", spec.cell_tanh, cell)
         o = self._later(m, "o", o, 2 + Interpolation.STAGES)
-        product = self._later(m, "product", shown * o)
-        new = self._later(m, "new", self._rounded(product, ONE_BITS)[:BITS])
+        product = self._later(m, "product", (shown * o).shift_right(ONE_BITS - 1))
+        new = self._later(m, "new", self._rounded(product, 1)[:BITS])
         return new, self._later(m, "cell_later", cell, Interpolation.STAGES + 2)
 
     def _sum(self, m: Module, gate: int) -> Value:
