@@ -43,7 +43,9 @@ class Design:
 
 
 def bitcell_count(component: Any) -> int:
-    """Bits of weight that a component holds, from its spec."""
+    """Bits of weight that a component holds: what it says itself, or from its spec."""
+    if (told := getattr(component, "bitcell_count", None)) is not None:
+        return int(told)
     spec = getattr(component, "spec", None)
     if isinstance(spec, MacroSpec):
         return spec.bitcell_count

@@ -56,6 +56,11 @@ class Engine(wiring.Component):
             "o": Out(stream.Signature(result_layout(spec, plan))),
         })
 
+    @property
+    def bitcell_count(self) -> int:
+        """Bits of keys and values that the array holds."""
+        return self.spec.key_block * self.plan.column(self.spec).bitcell_count
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
