@@ -4,6 +4,7 @@
 benches in Python: same pauses, same rules, same time-out; ``sim/native.cpp`` is the loop.
 """
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -122,6 +123,13 @@ class Simulator:
             )
         total, seconds = told.stdout.split()[-2:]
         return int(total), float(seconds)
+
+
+def apart(verilog: str, *prefixes: str) -> str:
+    """Keep the modules whose names begin so as they are: compiled once, not at each place."""
+    names = "|".join(prefixes)
+    pattern = rf"^(module (?:{names})[^;]*;)"
+    return re.sub(pattern, r"\1 /*verilator no_inline_module*/", verilog, flags=re.M)
 
 
 def build(

@@ -10,9 +10,10 @@ from golden.integer import RowScale
 from golden.operator_spec import AttentionSpec
 from hw.engine.engine import Engine
 from hw.engine.plan import EnginePlan
+from hw.verilog import emit
 from sim.attention.jobs import Job, context, operand_fields, result_fields
 from sim.beats import pack
-from sim.native import Simulator, build
+from sim.native import Simulator, apart, build
 from sim.row import require_equal
 
 OPERANDS = ("jobs", "queries", "keys_values")
@@ -66,7 +67,9 @@ def plan_of(head_size: int) -> EnginePlan:
 
 def build_engine(spec: AttentionSpec, plan: EnginePlan) -> Simulator:
     """An engine in Verilator without Python in its cycles."""
-    return build(Engine(spec, plan), "engine")
+    component = Engine(spec, plan)
+    lanes = ("engine_", "requantizer_lane_", "exponential_", "interpolation_")
+    return build(component, "engine", verilog=apart(emit(component, "engine"), *lanes))
 
 
 def measure(

@@ -1,6 +1,5 @@
 """Runs products on a core in Verilator and holds every output against golden."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from hw.core.plan import CorePlan
 from hw.verilog import VerilogPlatform, emit
 from sim.beats import unpack
 from sim.mapping import Work, map_products
-from sim.native import Simulator, build
+from sim.native import Simulator, apart, build
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +49,7 @@ def build_core(
 ) -> Simulator:
     """Build a core for long runs. Macros stay modules of their own: compiled once, not each."""
     core = Core(spec, plan)
-    verilog = emit(core, "top", platform)
-    verilog = re.sub(
-        r"^(module macro_[^;]*;)", r"\1 /*verilator no_inline_module*/", verilog, flags=re.M
-    )
+    verilog = apart(emit(core, "top", platform), "macro_")
     return build(core, "top", verilog=verilog, flags=flags, waves=waves)
 
 
