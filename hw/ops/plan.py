@@ -54,6 +54,16 @@ class MaxFinderPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaxStepsPlan:
+    """The largest of a row by NOR steps in memory, one element after the other."""
+
+    @property
+    def lanes(self) -> int:
+        """Elements of a beat."""
+        return 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class SoftmaxPlan:
     """How a row's softmax is spread over lanes.
 

@@ -17,6 +17,8 @@ TARGETS = {
         ),
     },
     "core": {"pairs": operator("core").point("pairs")},
+    "softmax": {"small": operator("softmax").point("small")},
+    "max_finder": {"radix-4": operator("max_finder").point("radix-4")},
     "layer_norm": {"small": operator("layer_norm").point("small")},
 }
 """Points of each row, by name; of any other row those that ``make test`` runs in Verilator."""

@@ -10,8 +10,11 @@ from golden.integer import Integers
 from golden.operator_spec import SoftmaxSpec
 from golden.ops.softmax import softmax
 from golden.ops.softmax_divider import softmax_divider
+from golden.table_spec import ReciprocalSpec
 from hw.ops.max_finder import MaxFinder
-from hw.ops.plan import MaxFinderPlan, SoftmaxPlan
+from hw.ops.max_microcode import microcode
+from hw.ops.max_steps import MaxSteps
+from hw.ops.plan import MaxFinderPlan, MaxStepsPlan, SoftmaxPlan
 from hw.ops.softmax import Softmax
 from hw.ops.softmax_divider import SoftmaxDivider
 from sim.row import Cycles, Operator, Point, Stimulus
@@ -110,19 +113,40 @@ def _max_timing(
 ) -> Mapping[str, NDArray[np.int64]]:
     """One beat a cycle; a result after its row's last beat."""
     fields = stimulus.inputs["i"]
+    if isinstance(point.plan, MaxStepsPlan):
+        return _steps_timing(point, fields, cycles)
     taken = cycles["i"][0] + np.arange(len(fields["last"]))
     latency = point.plan.stages + 1
     return {"i": taken, "o": taken[np.flatnonzero(fields["last"])] + latency}
 
 
+def _steps_timing(
+    point: Point, fields: Mapping[str, NDArray], cycles: Cycles
+) -> Mapping[str, NDArray[np.int64]]:
+    """An element that is seen takes a cycle for each step and one more."""
+    code = microcode(point.spec)
+    steps = 1 + len(code.compare) + len(code.select)
+    ends = cycles["i"][0] + np.cumsum(np.where(fields["seen"] & 1, steps, 1))
+    taken = np.append(cycles["i"][0], ends[:-1])
+    return {"i": taken, "o": ends[np.flatnonzero(fields["last"])]}
+
+
+def _max_component(point: Point) -> MaxFinder | MaxSteps:
+    if isinstance(point.plan, MaxStepsPlan):
+        return MaxSteps(point.spec)
+    return MaxFinder(point.spec, point.plan)
+
+
 MAX_FINDER = Operator(
     golden=_max_golden,
-    component=lambda point: MaxFinder(point.spec, point.plan),
+    component=_max_component,
     points={
         "default": Point(spec=16, plan=MaxFinderPlan()),
         "radix-4": Point(spec=8, plan=MaxFinderPlan(radix=4, levels_per_stage=1), quick=False),
         "three": Point(spec=16, plan=MaxFinderPlan(lanes=3), quick=False),
         "one": Point(spec=5, plan=MaxFinderPlan(lanes=1), quick=False),
+        "steps": Point(spec=8, plan=MaxStepsPlan()),
+        "steps-16": Point(spec=16, plan=MaxStepsPlan(), quick=False),
     },
     stimulus=_max_stimulus,
     timing=_max_timing,
@@ -168,6 +192,17 @@ SOFTMAX = Operator(
         "groups": Point(
             spec=SoftmaxSpec(score_bits=8, score_fraction_bits=5, guard_bits=4),
             plan=SoftmaxPlan(max_finder=MaxFinderPlan(lanes=2), output_groups=4, longest=50),
+            quick=False,
+        ),
+        "small": Point(
+            spec=SoftmaxSpec(
+                score_bits=10,
+                score_fraction_bits=6,
+                output_bits=5,
+                guard_bits=4,
+                reciprocal=ReciprocalSpec(fraction_bits=8, index_bits=4),
+            ),
+            plan=SoftmaxPlan(max_finder=MaxFinderPlan(lanes=4), output_groups=2, longest=32),
             quick=False,
         ),
         "one": Point(
