@@ -103,9 +103,11 @@ class TopKSpec:
     """How many of the largest values of a row are kept."""
 
     k: int
+    input_bits: int = 16
 
     def __post_init__(self) -> None:
         require_range("k", self.k, 1, 1 << 16)
+        require_range("input_bits", self.input_bits, 2, 32)
 
 
 @dataclass(frozen=True, kw_only=True)

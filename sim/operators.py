@@ -15,6 +15,7 @@ from sim.rows.requantize import REQUANTIZER
 from sim.rows.softmax import MAX_FINDER, SOFTMAX, SOFTMAX_DIVIDER
 from sim.rows.state_update import STATE_UPDATE
 from sim.rows.stream import BUFFER, FORK, JOIN, QUEUE, ROW_BUFFER
+from sim.rows.top_k import TOP_K
 
 OPERATORS: Mapping[str, Operator] = {
     "buffer": BUFFER,
@@ -37,6 +38,7 @@ OPERATORS: Mapping[str, Operator] = {
     "max_finder": MAX_FINDER,
     "softmax": SOFTMAX,
     "softmax_divider": SOFTMAX_DIVIDER,
+    "top_k": TOP_K,
 }
 
 

@@ -64,6 +64,21 @@ class MaxStepsPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TopKPlan:
+    """Elements of the longest row whose indices are told."""
+
+    longest: int = 512
+
+    def __post_init__(self) -> None:
+        require_range("longest", self.longest, 1, 1 << 16)
+
+    @property
+    def index_bits(self) -> int:
+        """Width of an element's index."""
+        return max(1, (self.longest - 1).bit_length())
+
+
+@dataclass(frozen=True, kw_only=True)
 class SoftmaxPlan:
     """How a row's softmax is spread over lanes.
 
