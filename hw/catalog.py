@@ -1,14 +1,13 @@
 """Blocks by name: what ``python -m hw`` can generate, ``BLOCK[-SPEC][-PLAN]``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-import numpy as np
 from amaranth.lib import wiring
 
 from golden.configs import CORES, MACROS, REQUANTIZERS
-from golden.spec import MacroSpec
+from hw.block import DEFAULT, Block
 from hw.core.core import Core
 from hw.core.plan import CorePlan
 from hw.macro.macro import Macro
@@ -16,27 +15,7 @@ from hw.macro.plan import PLANS, MacroPlan
 from hw.ops.plan import RequantizerPlan
 from hw.ops.requantize import Requantizer
 from hw.reference import core_beats, macro_beats, requantizer_beats
-from hw.vectors import Beats
-
-DEFAULT = "default"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """A kind of component with its named specs and plans; the first of each is the default.
-
-    ``require`` raises ``ValueError`` where a plan cannot serve a spec. ``beats`` makes reference
-    vectors.
-    """
-
-    summary: str
-    specs: Mapping[str, Any]
-    plans: Mapping[str, Any]
-    create: Callable[[Any, Any], wiring.Component]
-    beats: Callable[[Any, Any, np.random.Generator, int], dict[str, Beats]]
-    require: Callable[[Any, Any], None] = lambda spec, plan: None
-    macro: Callable[[Any], MacroSpec | None] = lambda spec: None
-
+from hw.row_blocks import ROW_BLOCKS
 
 _MACRO_PLANS = {DEFAULT: MacroPlan(), **PLANS}
 
@@ -70,6 +49,7 @@ BLOCKS: Mapping[str, Block] = {
             spec, plan.requantizer_lanes, plan.tag_bits, rng, count
         ),
     ),
+    **ROW_BLOCKS,
 }
 
 
@@ -143,7 +123,8 @@ def _values(record: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in fields(record):
         value = getattr(record, field.name)
-        found |= _values(value) if is_dataclass(value) else {field.name: value}
+        # Where a record and one inside it have a field of one name, its own is told.
+        found = _values(value) | found if is_dataclass(value) else found | {field.name: value}
     return found
 
 

@@ -1,7 +1,6 @@
 """What each kind of block does, in words: formula, time, rules, meaning of its ports."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec
@@ -11,27 +10,8 @@ from hw.macro.plan import MacroPlan
 from hw.macro.step import digit_count
 from hw.ops.plan import RequantizerPlan
 from hw.ops.requantize import Requantizer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Port:
-    """Meaning of one payload port; ``axes`` names the dimensions of its elements."""
-
-    meaning: str
-    axes: tuple[str, ...] = ()
-    sign: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What a block computes, when, and what its ports mean; ``steps`` is what times refer to."""
-
-    function: str
-    latency: str
-    throughput: str
-    steps: str | None = None
-    rules: tuple[str, ...]
-    ports: Mapping[str, Port]
+from hw.port import Description, Port
+from hw.row_description import ROW_DESCRIPTIONS
 
 
 def describe(selection: Selection) -> Description:
@@ -188,4 +168,5 @@ _DESCRIPTIONS: Mapping[str, Callable[[Any, Any], Description]] = {
     "macro": _macro,
     "core": _core,
     "requantizer": _requantizer,
+    **ROW_DESCRIPTIONS,
 }

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from hw.catalog import BLOCKS, Selection
-from hw.description import Port, describe
+from hw.description import describe
 from hw.flat import Field, FlatStream
+from hw.port import Port
 from hw.vectors import Vectors
 
 HANDSHAKE = (

@@ -6,12 +6,26 @@ from typing import Any, get_args
 
 import click
 
-from golden.spec import CoreSpec, MacroSpec, RequantizeSpec
+from golden.operator_spec import LayerNormSpec, RecurrentSpec, ResidualAddSpec
+from golden.spec import CoreSpec, MacroSpec, RequantizeSpec, RowScaleSpec
+from golden.table_spec import ReciprocalRootSpec, TableSpec
 from hw.core.plan import CorePlan
 from hw.macro.plan import MacroPlan
-from hw.ops.plan import RequantizerPlan
+from hw.ops.plan import (
+    ActivationPlan,
+    AffinePlan,
+    LanesPlan,
+    LayerNormPlan,
+    QuantizeRowsPlan,
+    RequantizerPlan,
+    TableShape,
+)
 
-RECORDS = (MacroSpec, RequantizeSpec, CoreSpec, MacroPlan, CorePlan, RequantizerPlan)
+RECORDS = (
+    *(MacroSpec, RequantizeSpec, CoreSpec, MacroPlan, CorePlan, RequantizerPlan),
+    *(LayerNormSpec, ReciprocalRootSpec, RowScaleSpec, TableSpec, ResidualAddSpec, RecurrentSpec),
+    *(LanesPlan, LayerNormPlan, QuantizeRowsPlan, ActivationPlan, AffinePlan, TableShape),
+)
 
 
 def field_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,8 +48,9 @@ def _option(name: str, kind: Any, record: str) -> Callable[..., Any]:
     flag = f"--{name.replace('_', '-')}"
     told = f"Of {record}."
     if kind is bool:
-        positive, negative = flag, flag.replace("signed", "unsigned")
-        return click.option(f"{positive}/{negative}", name, default=None, help=told)
+        opposite = flag.replace("signed", "unsigned")
+        negative = opposite if opposite != flag else f"--no-{flag[2:]}"
+        return click.option(f"{flag}/{negative}", name, default=None, help=told)
     if kind is int or int in get_args(kind):
         return click.option(flag, name, type=int, help=told)
     return click.option(flag, name, metavar="|".join(get_args(kind)), help=told)

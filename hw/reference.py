@@ -35,7 +35,7 @@ def macro_beats(
     def load(weight_set: int, lane: int) -> None:
         group = slice(lane, lane + plan.weight_lanes)
         shape = (plan.weight_lanes, spec.columns)
-        weights[weight_set, group] = _magnitudes(rng, spec.weight_bits, spec.weight_signed, shape)
+        weights[weight_set, group] = magnitudes(rng, spec.weight_bits, spec.weight_signed, shape)
         loads.append((weights[weight_set, group].copy(), lane, weight_set, used[weight_set]))
         loaded[weight_set] = len(loads)
 
@@ -83,7 +83,7 @@ def core_beats(
     while len(streams["i"]) < count or not streams["o"]:
         weight_set = int(rng.integers(macro.weight_sets))
         shape = (spec.lanes, spec.columns)
-        w = _magnitudes(rng, macro.weight_bits, macro.weight_signed, shape)
+        w = magnitudes(rng, macro.weight_bits, macro.weight_signed, shape)
         for lane in range(0, spec.lanes, plan.macro.weight_lanes):
             end = lane + plan.macro.weight_lanes
             beat = {"data": w[lane:end], "lane": lane, "set": weight_set, "last": end == spec.lanes}
@@ -122,7 +122,7 @@ def core_beats(
                     streams["o"].append({"data": group, "row": row + token, "last": last_group})
             if release and last:
                 del channels[weight_set]
-    return {name: _stack(rows) for name, rows in streams.items()}
+    return {name: stack(rows) for name, rows in streams.items()}
 
 
 def requantizer_beats(
@@ -131,7 +131,7 @@ def requantizer_beats(
     """``count`` groups of accumulators of every magnitude, with scales that bring them in range."""
     operands, results = [], []
     for _ in range(count):
-        accumulators = _magnitudes(rng, spec.accumulator_bits, True, (lanes,))
+        accumulators = magnitudes(rng, spec.accumulator_bits, True, (lanes,))
         multipliers, biases = _channels(rng, spec, lanes)
         mantissa, exponent = _row_scale(rng, spec, accumulators, multipliers)
         tag = int(rng.integers(1 << tag_bits))
@@ -148,7 +148,7 @@ def requantizer_beats(
             for each in zip(accumulators, multipliers, biases, strict=True)
         ]
         results.append({"data": np.array(codes), "tag": tag})
-    return {"i": _stack(operands), "o": _stack(results)}
+    return {"i": stack(operands), "o": stack(results)}
 
 
 def requantized(
@@ -162,7 +162,7 @@ def requantized(
     return min(max(floor(value + Fraction(1, 2)), -limit), limit - 1)
 
 
-def _magnitudes(
+def magnitudes(
     rng: np.random.Generator, bits: int, signed: bool, shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """Integers of every magnitude: uniform ones would hide what happens near zero."""
@@ -173,7 +173,7 @@ def _magnitudes(
 def _inputs(
     rng: np.random.Generator, spec: MacroSpec, signed: bool, shape: tuple[int, ...]
 ) -> NDArray[np.int64]:
-    x = _magnitudes(rng, spec.input_bits, signed, shape)
+    x = magnitudes(rng, spec.input_bits, signed, shape)
     x[rng.random(shape) < ZERO_SHARE] = 0
     return x
 
@@ -186,10 +186,10 @@ def _channels(
     rng: np.random.Generator, spec: RequantizeSpec, count: int
 ) -> tuple[NDArray, NDArray]:
     """Multipliers and biases; most biases as large as the codes, some as large as they may be."""
-    multipliers = _magnitudes(rng, spec.multiplier_bits, False, (count,))
+    multipliers = magnitudes(rng, spec.multiplier_bits, False, (count,))
     usual = min(spec.output_bits + spec.bias_fraction_bits, spec.bias_bits)
-    biases = _magnitudes(rng, usual, True, (count,))
-    extreme = _magnitudes(rng, spec.bias_bits, True, (count,))
+    biases = magnitudes(rng, usual, True, (count,))
+    extreme = magnitudes(rng, spec.bias_bits, True, (count,))
     return multipliers, np.where(rng.random(count) < 0.1, extreme, biases)
 
 
@@ -205,5 +205,6 @@ def _row_scale(
     return mantissa, min(max(above + 1 - int(rng.integers(4)), low), high)
 
 
-def _stack(rows: list[dict[str, object]]) -> Beats:
+def stack(rows: list[dict[str, object]]) -> Beats:
+    """Beats of one stream from the fields of each."""
     return Beats(fields={name: np.array([row[name] for row in rows]) for name in rows[0]})

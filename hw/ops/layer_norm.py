@@ -24,9 +24,9 @@ class LayerNorm(wiring.Component):
 
     Rows of up to ``spec.width`` elements, their number loaded; filled up with zeros to whole beats.
     A row waits in a buffer while its sums, then mean and scale are found; its deviations go through
-    a requantizer with signed multipliers. Latency is ``latency`` cycles from a row's last beat to
-    its first result, throughput one beat per cycle for rows as long as ``spec.width``; of shorter
-    ones ``plan.units(spec)`` rows in ``RowMoments.cycles(spec) + 1`` cycles.
+    a requantizer with signed multipliers. Latency is ``latency_of`` cycles from a row's last beat
+    to its first result, throughput one beat per cycle for rows as long as ``spec.width``; of
+    shorter ones ``units_of`` rows in ``RowMoments.cycles(spec) + 1`` cycles.
 
     Settings and channels are loaded while no row is inside.
 
@@ -55,23 +55,22 @@ class LayerNorm(wiring.Component):
             "o": Out(stream.Signature(row_layout(signed(spec.requantize.output_bits), lanes))),
         })
 
-    @property
-    def units(self) -> int:
+    @staticmethod
+    def units_of(spec: LayerNormSpec, plan: LayerNormPlan) -> int:
         """Rows whose moments are found at a time, so that the longest ones wait for none."""
-        return -(-(RowMoments.cycles(self.spec) + 1) // self.plan.beats(self.spec))
+        return -(-(RowMoments.cycles(spec) + 1) // plan.beats(spec))
 
-    @property
-    def latency(self) -> int:
+    @staticmethod
+    def latency_of(spec: LayerNormSpec, plan: LayerNormPlan) -> int:
         """Cycles from a row's last beat to its first result, if no row before it is in the way."""
-        moments = RowMoments.cycles(self.spec) + 1
-        return RowSums.latency(self.plan.lanes) + moments + Requantizer.STAGES
+        return RowSums.latency(plan.lanes) + RowMoments.cycles(spec) + 1 + Requantizer.STAGES
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, lanes, beats = self.spec, self.plan.lanes, self.plan.beats(self.spec)
         m.submodules.sums = sums = RowSums(spec.input_bits, lanes, length_bits(spec))
         # A row must fit, and what follows it until its moments are known.
-        depth = beats + self.latency - Requantizer.STAGES
+        depth = beats + self.latency_of(spec, self.plan) - Requantizer.STAGES
         m.submodules.buffer = buffer = RowBuffer(self.i.payload.shape(), depth)
         m.submodules.moments = moments = Buffer(moments_layout(spec))
         m.d.comb += [
@@ -121,14 +120,15 @@ class LayerNorm(wiring.Component):
 
     def _share(self, m: Module, sums: Any, moments: Any, settings: Any) -> None:
         """Give rows to the units in turn, and take their moments in the same order."""
-        places = range(self.units)
+        units = self.units_of(self.spec, self.plan)
+        places = range(units)
         enters, leaves = Signal(places), Signal(places)
         for pointer, moves in (
             (enters, sums.valid & sums.ready),
             (leaves, moments.valid & moments.ready),
         ):
             with m.If(moves):
-                m.d.sync += pointer.eq(Mux(pointer == self.units - 1, 0, pointer + 1))
+                m.d.sync += pointer.eq(Mux(pointer == units - 1, 0, pointer + 1))
         for place in places:
             m.submodules[f"unit_{place}"] = unit = RowMoments(self.spec)
             m.d.comb += [unit.settings.eq(settings), unit.i.payload.eq(sums.payload)]

@@ -37,10 +37,10 @@ class QuantizeRows(wiring.Component):
     static scale that was loaded (``spec.static_scale`` is not read). As ``golden.ops.quantize``.
     A row waits in a buffer for its largest magnitude, whose reciprocal a table gives.
 
-    Latency is ``latency`` cycles from a row's last beat to its first codes, ``CODE_STAGES`` less to
-    its scale; throughput one beat per cycle, for rows of any length up
-    to ``plan.longest``. Codes may run one row ahead of the scales that are taken. Settings are
-    loaded while no row is inside.
+    Latency is ``latency_of`` cycles from a row's last beat to its first codes, ``CODE_STAGES`` less
+    to its scale; throughput one beat per cycle for rows of one length, up to ``plan.longest``.
+    Codes may run one row ahead of the scales that are taken. Settings are loaded while no row is
+    inside.
 
     Parameters
     ----------
@@ -66,17 +66,17 @@ class QuantizeRows(wiring.Component):
             "scales": Out(stream.Signature(scale_layout(spec.mantissa_bits, spec.exponent_bits))),
         })
 
-    @property
-    def latency(self) -> int:
+    @staticmethod
+    def latency_of(plan: QuantizeRowsPlan) -> int:
         """Cycles from a row's last beat to its first codes, if no row before it is in the way."""
-        return RowLargest.latency(self.plan.lanes) + SCALE_STAGES + 1 + CODE_STAGES
+        return RowLargest.latency(plan.lanes) + SCALE_STAGES + 1 + CODE_STAGES
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, lanes = self.spec, self.plan.lanes
         m.submodules.largest = largest = RowLargest(spec.input_bits, lanes)
         # A row must fit, and what follows it until its scale is known.
-        depth = self.plan.beats + self.latency - CODE_STAGES
+        depth = self.plan.beats + self.latency_of(self.plan) - CODE_STAGES
         m.submodules.buffer = buffer = RowBuffer(self.i.payload.shape(), depth)
         m.d.comb += [
             self.i.ready.eq(buffer.i.ready & largest.i.ready),

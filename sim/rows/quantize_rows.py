@@ -32,20 +32,19 @@ def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
 
 
 def timing(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
-    """Rows of one length go through one beat a cycle, each ``latency`` cycles after its end."""
-    component = QuantizeRows(point.spec, point.plan)
-    component._MustUse__used = True
+    """Rows of one length go through one beat a cycle, each ``latency_of`` cycles after its end."""
+    latency = QuantizeRows.latency_of(point.plan)
     i, o, scales = (cycles[name].copy() for name in ("i", "o", "scales"))
     longest, single, *_ = lengths_of(stimulus, "i")
     steady = longest + single
     i[:steady] = back_to_back(stimulus, cycles, "i")[:steady]
-    o[:steady] = i[:steady] + component.latency
+    o[:steady] = i[:steady] + latency
     o[:longest] += point.plan.beats - 1
     ends = np.concatenate([
         i[:longest][point.plan.beats - 1 :: point.plan.beats],
         i[longest:steady],
     ])
-    scales[: len(ends)] = ends + component.latency - CODE_STAGES
+    scales[: len(ends)] = ends + latency - CODE_STAGES
     return {"i": i, "o": o, "scales": scales}
 
 
