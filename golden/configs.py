@@ -2,9 +2,16 @@
 
 from dataclasses import replace
 
-from golden.operator_spec import LayerNormSpec, RecurrentSpec, ResidualAddSpec
+from golden.operator_spec import (
+    LayerNormSpec,
+    MaxFinderSpec,
+    RecurrentSpec,
+    ResidualAddSpec,
+    SoftmaxSpec,
+    TopKSpec,
+)
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec, RowScaleSpec
-from golden.table_spec import ReciprocalRootSpec, TableSpec
+from golden.table_spec import ReciprocalRootSpec, ReciprocalSpec, TableSpec
 
 MACROS = {
     # As published: 8 inputs x 32 outputs, 4 weight sets, INT8.
@@ -100,4 +107,31 @@ RECURRENTS = {
     # Small tables.
     "tiny": RecurrentSpec(index_bits=4),
     "tiny-after": RecurrentSpec(index_bits=4, reset_after=True),
+}
+
+SOFTMAXES = {
+    # INT16 scores, probabilities of 8 bits.
+    "default": SoftmaxSpec(),
+    # As many bits as keep a long row's sum.
+    "12bit": SoftmaxSpec(output_bits=12),
+    # Every feature, few bits.
+    "tiny": SoftmaxSpec(
+        score_bits=10,
+        score_fraction_bits=6,
+        output_bits=5,
+        guard_bits=4,
+        reciprocal=ReciprocalSpec(fraction_bits=8, index_bits=4),
+    ),
+}
+
+MAX_FINDERS = {
+    # INT16 scores.
+    "default": MaxFinderSpec(),
+    # As published for memory.
+    "int8": MaxFinderSpec(bits=8),
+}
+
+TOP_KS = {
+    "default": TopKSpec(k=8),
+    "tiny": TopKSpec(k=3, input_bits=5),
 }

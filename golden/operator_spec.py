@@ -99,6 +99,16 @@ class DeltaSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MaxFinderSpec:
+    """Width of the elements of a row whose largest is looked for."""
+
+    bits: int = 16
+
+    def __post_init__(self) -> None:
+        require_range("bits", self.bits, 2, 32)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TopKSpec:
     """How many of the largest values of a row are kept."""
 

@@ -46,6 +46,11 @@ class Microcode:
     widths: dict[str, int]
     flag: str
 
+    @property
+    def cycles(self) -> int:
+        """Cycles of an element: one in which it is written, one for each step."""
+        return 1 + len(self.compare) + len(self.select)
+
 
 def microcode(bits: int) -> Microcode:
     """Return the steps for words of ``bits`` bits, a power of two."""

@@ -13,8 +13,8 @@ from hw.ops.max_microcode import Operand, microcode
 class MaxSteps(wiring.Component):
     """``o = max(i.data where i.seen)`` of each row, and its lowest index, as ``MaxFinder``.
 
-    An element that is seen takes ``cycles`` cycles: one in which it is written, then one for each
-    step of ``microcode``, 13 and 5 with 8 bits; another one takes one cycle. Latency is one cycle
+    An element that is seen takes ``microcode(bits).cycles``: one in which it is written, then one
+    for each step, 13 and 5 with 8 bits; another one takes one cycle. Latency is one cycle
     more from a row's last element. Source: ReTransformer, ICCAD 2020, selection logic.
 
     Parameters
@@ -35,11 +35,6 @@ class MaxSteps(wiring.Component):
             "i": In(stream.Signature(masked_row_layout(signed(bits), 1))),
             "o": Out(stream.Signature(largest_layout(bits, index_bits))),
         })
-
-    @property
-    def cycles(self) -> int:
-        """Cycles of an element that is seen."""
-        return 1 + len(self.code.compare) + len(self.code.select)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

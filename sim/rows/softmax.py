@@ -124,9 +124,8 @@ def _steps_timing(
     point: Point, fields: Mapping[str, NDArray], cycles: Cycles
 ) -> Mapping[str, NDArray[np.int64]]:
     """An element that is seen takes a cycle for each step and one more."""
-    code = microcode(point.spec)
-    steps = 1 + len(code.compare) + len(code.select)
-    ends = cycles["i"][0] + np.cumsum(np.where(fields["seen"] & 1, steps, 1))
+    busy = microcode(point.spec).cycles
+    ends = cycles["i"][0] + np.cumsum(np.where(fields["seen"] & 1, busy, 1))
     taken = np.append(cycles["i"][0], ends[:-1])
     return {"i": taken, "o": ends[np.flatnonzero(fields["last"])]}
 
