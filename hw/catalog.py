@@ -16,6 +16,7 @@ from hw.ops.plan import RequantizerPlan
 from hw.ops.requantize import Requantizer
 from hw.reference import core_beats, macro_beats, requantizer_beats
 from hw.row_blocks import ROW_BLOCKS
+from hw.softmax_blocks import SOFTMAX_BLOCKS
 
 _MACRO_PLANS = {DEFAULT: MacroPlan(), **PLANS}
 
@@ -50,6 +51,7 @@ BLOCKS: Mapping[str, Block] = {
         ),
     ),
     **ROW_BLOCKS,
+    **SOFTMAX_BLOCKS,
 }
 
 

@@ -12,6 +12,7 @@ from hw.ops.plan import RequantizerPlan
 from hw.ops.requantize import Requantizer
 from hw.port import Description, Port
 from hw.row_description import ROW_DESCRIPTIONS
+from hw.softmax_blocks import SOFTMAX_DESCRIPTIONS
 
 
 def describe(selection: Selection) -> Description:
@@ -169,4 +170,5 @@ _DESCRIPTIONS: Mapping[str, Callable[[Any, Any], Description]] = {
     "core": _core,
     "requantizer": _requantizer,
     **ROW_DESCRIPTIONS,
+    **SOFTMAX_DESCRIPTIONS,
 }

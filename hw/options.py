@@ -6,9 +6,16 @@ from typing import Any, get_args
 
 import click
 
-from golden.operator_spec import LayerNormSpec, RecurrentSpec, ResidualAddSpec
+from golden.operator_spec import (
+    LayerNormSpec,
+    MaxFinderSpec,
+    RecurrentSpec,
+    ResidualAddSpec,
+    SoftmaxSpec,
+    TopKSpec,
+)
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec, RowScaleSpec
-from golden.table_spec import ReciprocalRootSpec, TableSpec
+from golden.table_spec import ReciprocalRootSpec, ReciprocalSpec, TableSpec
 from hw.core.plan import CorePlan
 from hw.macro.plan import MacroPlan
 from hw.ops.plan import (
@@ -16,15 +23,20 @@ from hw.ops.plan import (
     AffinePlan,
     LanesPlan,
     LayerNormPlan,
+    MaxFinderPlan,
     QuantizeRowsPlan,
     RequantizerPlan,
+    SoftmaxPlan,
     TableShape,
+    TopKPlan,
 )
 
 RECORDS = (
     *(MacroSpec, RequantizeSpec, CoreSpec, MacroPlan, CorePlan, RequantizerPlan),
     *(LayerNormSpec, ReciprocalRootSpec, RowScaleSpec, TableSpec, ResidualAddSpec, RecurrentSpec),
     *(LanesPlan, LayerNormPlan, QuantizeRowsPlan, ActivationPlan, AffinePlan, TableShape),
+    *(SoftmaxSpec, MaxFinderSpec, TopKSpec, ReciprocalSpec),
+    *(SoftmaxPlan, MaxFinderPlan, TopKPlan),
 )
 
 
