@@ -17,6 +17,7 @@ RESULTS = ROOT / "results"
 CODES = "build/codes.npy"
 
 MUTANTS = ("--count", "200", "--seed", "1", "--require", "97")
+ROW_MUTANTS = ("--count", "100", "--seed", "1", "--require", "97", "--proof-seconds", "10")
 
 STEPS: dict[str, tuple[str, ...]] = {
     "accuracy": ("golden", "accuracy"),
@@ -32,11 +33,20 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("hw", "area", "--input-sign", "signed", "--input-sign", "unsigned"),
         *("macro-fixed", "macro-pairs"),
     ),
+    "operators": ("golden", "operators"),
+    "area-rows": (
+        *("hw", "area", "layer_norm", "quantize_rows", "activation", "residual_add", "multiply"),
+        *("affine", "embedding", "rnn", "gru", "gru-after", "lstm"),
+    ),
     "equivalence": ("sim", "equivalence"),
     "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
     "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
+    "netlist-layer-norm": ("sim", "netlist", "layer_norm", "--seed", "1"),
     "mutate-macro": ("sim", "mutate", "macro", *MUTANTS),
     "mutate-core": ("sim", "mutate", "core", *MUTANTS),
+    "mutate-layer-norm": ("sim", "mutate", "layer_norm", *ROW_MUTANTS),
+    "mutate-quantize-rows": ("sim", "mutate", "quantize_rows", *ROW_MUTANTS),
+    "mutate-activation": ("sim", "mutate", "activation", *ROW_MUTANTS),
 }
 """Measurements by name: arguments of ``python -m`` for what prints them and takes ``--json``."""
 
@@ -50,6 +60,11 @@ DATA_OPTION = "--data"
 
 CIRCUITS: dict[str, tuple[str, ...]] = {"netlist-macro": ("hw.macro.macro",)}
 CIRCUITS["mutate-macro"] = CIRCUITS["equivalence"] = CIRCUITS["netlist-macro"]
+CIRCUITS["area-rows"] = ("hw.row_blocks",)
+CIRCUITS["netlist-layer-norm"] = CIRCUITS["mutate-layer-norm"] = ("hw.ops.layer_norm",)
+CIRCUITS["operators"] = ("hw.ops.layer_norm", "hw.ops.activation")
+CIRCUITS["mutate-quantize-rows"] = ("hw.ops.quantize_rows",)
+CIRCUITS["mutate-activation"] = ("hw.ops.activation",)
 """Modules whose RTL a measurement holds for; those of a core where nothing is said."""
 
 
