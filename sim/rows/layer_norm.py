@@ -88,10 +88,10 @@ LAYER_NORM = Operator(
         "default": Point(spec=LAYER_NORMS["default"], plan=LayerNormPlan(), quick=False),
         "small": Point(spec=SMALL, plan=LayerNormPlan(lanes=4)),
         "narrow": Point(spec=replace(SMALL, width=7), plan=LayerNormPlan(lanes=1), quick=False),
-        "wide": Point(spec=LayerNormSpec(width=100), plan=LayerNormPlan(), quick=False),
+        "odd": Point(spec=LayerNormSpec(width=50), plan=LayerNormPlan(lanes=4), quick=False),
         "whole": Point(
-            spec=LayerNormSpec(width=64, mean_fraction_bits=0),
-            plan=LayerNormPlan(lanes=16),
+            spec=replace(SMALL, width=40, mean_fraction_bits=0),
+            plan=LayerNormPlan(lanes=8),
             quick=False,
         ),
     },
