@@ -8,7 +8,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
-from hw.engine.layout import command_layout, result_layout
+from hw.engine.layout import BANK_BITS, command_layout, result_layout
 from hw.engine.plan import EnginePlan
 from hw.engine.rescale import factor_layout, head_scale, narrowed, operands, scale_layout, shifted
 from hw.ops.reciprocal import Reciprocal
@@ -23,7 +23,7 @@ def finished_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
         "queries": unsigned(len(Signal(range(plan.rows + 1)))),
         "multiplier": unsigned(spec.requantize.multiplier_bits),
         "offset": signed(spec.requantize.exponent_bits + 1),
-        "bank": unsigned(1),
+        "bank": unsigned(BANK_BITS),
     })
 
 
@@ -59,7 +59,7 @@ class Context(wiring.Component):
             "write_command": In(command_layout(spec, plan)),
             "sums": In(self.word),
             "finished": In(stream.Signature(finished_layout(spec, plan))),
-            "total_row": Out(plan.row_bits + 1),
+            "total_row": Out(plan.row_bits + BANK_BITS),
             "total_read": Out(1),
             "total": In(plan.total_bits(spec)),
             "claim": In(2),
@@ -80,7 +80,7 @@ class Context(wiring.Component):
             write, read = memory.write_port(), memory.read_port()
             drains = ~self.free[bank]
             m.d.comb += [
-                write.en.eq(self.write & (self.write_command.bank == bank)),
+                write.en.eq(self.write & (self.write_command.bank[0] == bank)),
                 write.addr.eq(self.write_command.row * groups + self.write_command.group),
                 write.data.eq(self.sums),
                 read.addr.eq(Mux(drains, drain_place, self.read.row * groups + self.read.group)),
@@ -89,7 +89,7 @@ class Context(wiring.Component):
             words.append(Value.cast(read.data))
 
         always = Signal(init=1)
-        read_bank = held(m, always, "read_bank", self.read.bank)
+        read_bank = held(m, always, "read_bank", self.read.bank[0])
         none = held(m, always, "none", self.read.fresh | ~self.read.context, 2)
         old = Signal(self.word)
         m.d.comb += Value.cast(old).eq(Mux(read_bank, words[1], words[0]))
@@ -124,7 +124,7 @@ class Context(wiring.Component):
         next_row, next_group = Signal(plan.row_bits), Signal(range(groups))
         word = Signal(self.word)
         m.d.comb += [
-            Value.cast(word).eq(Mux(job.bank, words[1], words[0])),
+            Value.cast(word).eq(Mux(job.bank[0], words[1], words[0])),
             beat.eq(here & scales.o.valid),
             scaled.i.valid.eq(beat),
             moved.eq(beat & scaled.i.ready),
@@ -146,7 +146,7 @@ class Context(wiring.Component):
             m.d.sync += draining.eq(1)
         with m.If(draining):
             m.d.sync += here.eq(1)
-        given = Mux(self.finished.ready, Const(1, 2) << job.bank, 0)
+        given = Mux(self.finished.ready, Const(1, 2) << job.bank[0], 0)
         m.d.sync += self.free.eq((self.free & ~self.claim) | given)
         with m.If(moved):
             m.d.sync += part.eq(Mux(word_ends, 0, part + 1))

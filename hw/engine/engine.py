@@ -112,7 +112,7 @@ class Engine(wiring.Component):
             *(sequencer.rows[bank].eq(buffer.rows[bank]) for bank in range(2)),
             sequencer.probabilities_ready.eq(softmax.ready),
             sequencer.context_free.eq(context.free),
-            buffer.free.eq(Mux(sequencer.job.ready, Const(1, 2) << sequencer.command.bank, 0)),
+            buffer.free.eq(Mux(sequencer.job.ready, Const(1, 2) << sequencer.command.bank[0], 0)),
             context.write.eq(done & result.context & result.last),
             context.write_command.eq(result),
             context.sums.eq(array.o),
@@ -183,7 +183,7 @@ class Engine(wiring.Component):
             record.multiplier.eq(job.context_multiplier),
             record.offset.eq(job.context_offset),
             record.bank.eq(sequencer.command.bank),
-            context.claim.eq(Mux(sequencer.job.ready, Const(1, 2) << sequencer.command.bank, 0)),
+            context.claim.eq(Mux(sequencer.job.ready, Const(1, 2) << sequencer.command.bank[0], 0)),
         ]
         valid: Value = sequencer.job.ready
         for stage in range(1, stages + 1):

@@ -7,7 +7,8 @@ from golden.operator_spec import AttentionSpec
 from golden.spec import ceil_log2
 from hw.engine.plan import EnginePlan
 
-SCALE_BITS = 16
+BANK_BITS = 2
+"""Sums of a job may still be read when the second job after it starts: its bank is another."""
 
 
 def job_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
@@ -57,6 +58,8 @@ def command_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
 
     context
         1: probabilities times values; 0: a query times keys.
+    bank
+        Of the job's sums; its lowest bit is that of the job's queries and contexts.
     row, index, set
         The query; which part of it or of the probabilities is the input; the weight set.
     fresh
@@ -68,7 +71,7 @@ def command_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
     """
     return data.StructLayout({
         "context": unsigned(1),
-        "bank": unsigned(1),
+        "bank": unsigned(BANK_BITS),
         "row": unsigned(plan.row_bits),
         "index": unsigned(max(1, ceil_log2(max(plan.chunks, plan.key_chunks(spec))))),
         "group": unsigned(max(1, ceil_log2(plan.groups(spec)))),

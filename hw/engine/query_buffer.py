@@ -80,7 +80,7 @@ class QueryBuffer(wiring.Component):
         code_write, code_read = codes.write_port(), codes.read_port()
         scale_write, scale_read = scales.write_port(), scales.read_port()
         scale = Value.cast(self.i.payload)[: len(Value.cast(self.scale))]
-        reads = Cat(self.read.row, self.read.bank)
+        reads = Cat(self.read.row, self.read.bank[0])
         m.d.comb += [
             code_write.en.eq(taken & ~header),
             code_write.addr.eq(Cat(row, bank) * plan.chunks + place - 1),

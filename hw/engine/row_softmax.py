@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from golden.spec import ceil_log2
+from hw.engine.layout import BANK_BITS
 from hw.engine.plan import EnginePlan
 from hw.engine.rescale import (
     ALWAYS,
@@ -40,7 +41,7 @@ class RowSoftmax(wiring.Component):
     read_row : whose probabilities are read; they come in the next cycle
     probabilities, factor : of that row
     ready : a row's probabilities have been written
-    total_row, total : of both banks, a row's sum in the next cycle
+    total_row, total : of any bank, a row's sum in the next cycle
     """
 
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
@@ -51,14 +52,14 @@ class RowSoftmax(wiring.Component):
             "scores": In(data.ArrayLayout(signed(plan.score_bits(spec)), columns)),
             "seen": In(columns),
             "row": In(plan.row_bits),
-            "bank": In(1),
+            "bank": In(BANK_BITS),
             "fresh": In(1),
             "scale": In(scale_layout(spec.requantize)),
             "read_row": In(plan.row_bits),
             "probabilities": Out(data.ArrayLayout(unsigned(8), columns)),
             "factor": Out(factor_layout(spec, plan)),
             "ready": Out(1),
-            "total_row": In(plan.row_bits + 1),
+            "total_row": In(plan.row_bits + BANK_BITS),
             "total_read": In(1),
             "total": Out(plan.total_bits(spec)),
         })
@@ -71,7 +72,7 @@ class RowSoftmax(wiring.Component):
         tag = data.StructLayout({
             "seen": unsigned(lanes),
             "row": unsigned(plan.row_bits),
-            "bank": unsigned(1),
+            "bank": unsigned(BANK_BITS),
             "fresh": unsigned(1),
             "beat": unsigned(max(1, ceil_log2(beats))),
             "last": unsigned(1),
@@ -110,7 +111,7 @@ class RowSoftmax(wiring.Component):
             "seen": unsigned(self.spec.key_block),
             "scale": self.scale.shape(),
             "row": unsigned(self.plan.row_bits),
-            "bank": unsigned(1),
+            "bank": unsigned(BANK_BITS),
             "fresh": unsigned(1),
         })
         now, chosen, marks = Signal(row), Signal(row), Signal(tag)
@@ -232,7 +233,7 @@ class RowSoftmax(wiring.Component):
                 for k in range(0, len(codes), 4)
             ]
         m.submodules.totals = totals = Memory(
-            shape=unsigned(bits), depth=2 << plan.row_bits, init=[]
+            shape=unsigned(bits), depth=1 << (plan.row_bits + BANK_BITS), init=[]
         )
         write, read, drain = totals.write_port(), totals.read_port(), totals.read_port()
         early = _marks(m, "summing", marks, stages - 2)

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from golden.spec import ceil_log2
-from hw.engine.layout import command_layout, job_layout
+from hw.engine.layout import BANK_BITS, command_layout, job_layout
 from hw.engine.plan import EnginePlan
 
 
@@ -51,7 +51,7 @@ class Sequencer(wiring.Component):
         spec, plan, job = self.spec, self.plan, self.job.p
         command = self.command
         groups, key_chunks = plan.groups(spec), plan.key_chunks(spec)
-        context, bank = Signal(), Signal()
+        context, bank = Signal(), Signal(BANK_BITS)
         row = Signal(plan.row_bits)
         part = Signal(range(max(plan.chunks, key_chunks)))
         group = Signal(range(groups))
@@ -72,8 +72,8 @@ class Sequencer(wiring.Component):
             row_ends.eq(part_ends & group_ends),
             phase_ends.eq(row_ends & (row == job.queries - 1)),
         ]
-        here = Mux(bank, self.rows[1], self.rows[0])
-        free = Mux(bank, self.context_free[1], self.context_free[0])
+        here = Mux(bank[0], self.rows[1], self.rows[0])
+        free = Mux(bank[0], self.context_free[1], self.context_free[0])
         fresh = passed == 0
         with m.If(context):
             m.d.comb += self.valid.eq(
@@ -109,5 +109,5 @@ class Sequencer(wiring.Component):
                 with m.If(context):
                     m.d.sync += passed.eq(Mux(last_block, 0, passed + spec.key_block))
                     with m.If(last_block):
-                        m.d.sync += bank.eq(~bank)
+                        m.d.sync += bank.eq(bank + 1)
         return m
