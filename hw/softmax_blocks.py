@@ -90,11 +90,14 @@ def _found_ports(stream: str, what: str) -> dict[str, Port]:
     }
 
 
-def _softmax(function: str, spec: SoftmaxSpec, plan: SoftmaxPlan) -> Description:
+def _softmax(
+    kind: type[Softmax], function: str, spec: SoftmaxSpec, plan: SoftmaxPlan
+) -> Description:
     return Description(
         function=f"o_data = {function}, codes of {spec.unit} for 1; scores are logarithms to the "
         f"base 2 with {spec.score_fraction_bits} fraction bits",
-        latency="twice the beats of the row and a constant from its first score to its first code",
+        latency=f"{kind.latency(spec, plan)} cycles and twice the beats of the row, from its first "
+        "score to its first code",
         throughput=f"one beat of {plan.lanes} scores in a cycle, rows back to back",
         rules=(
             *_ROW_RULES,
@@ -147,8 +150,8 @@ def _top_k(spec: TopKSpec, plan: TopKPlan) -> Description:
 
 
 SOFTMAX_DESCRIPTIONS: Mapping[str, Callable[[Any, Any], Description]] = {
-    "softmax": partial(_softmax, "2**(x - max - log2(sum 2**(x - max)))"),
-    "softmax_divider": partial(_softmax, "2**(x - max) * (1 / sum 2**(x - max))"),
+    "softmax": partial(_softmax, Softmax, "2**(x - max - log2(sum 2**(x - max)))"),
+    "softmax_divider": partial(_softmax, SoftmaxDivider, "2**(x - max) * (1 / sum 2**(x - max))"),
     "max_finder": _max_finder,
     "top_k": _top_k,
 }

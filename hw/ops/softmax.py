@@ -11,10 +11,12 @@ from hw.ops.antilogarithm import Antilogarithm
 from hw.ops.gather_buffer import GatherBuffer
 from hw.ops.max_finder import MaxFinder, largest_layout, masked_row_layout
 from hw.ops.plan import SoftmaxPlan
+from hw.ops.reciprocal import Logarithm
 from hw.ops.row import row_layout
 from hw.ops.row_buffer import RowBuffer
 from hw.ops.row_distances import RowDistances, clipped, distance_shape
 from hw.ops.row_power import RowPower, power_shape
+from hw.ops.row_reduction import RowReduction
 from hw.pipeline import Pipeline, held
 from hw.stream import Fork, Queue
 
@@ -32,10 +34,10 @@ class Softmax(wiring.Component):
 
     Three passes over a row, each over another row at the same time: the largest score; the sum of
     the powers of the distances to it; the powers of the distances and the logarithm of that sum.
-    Throughput is one beat of ``lanes`` scores per cycle, rows back to back. Latency from a row's
-    last score to its first code is ``LATENCY`` and twice the beats of the row. Elements that are
-    not seen give 0; so does every one of a row without a seen element. Source: ReTransformer,
-    ICCAD 2020, hybrid softmax.
+    Throughput is one beat of ``lanes`` scores per cycle, rows back to back. From a row's first
+    score to its first code it takes ``latency`` cycles and twice the beats of the row. Elements
+    that are not seen give 0; so does every one of a row without a seen element. Source:
+    ReTransformer, ICCAD 2020, hybrid softmax.
 
     Members
     -------
@@ -56,6 +58,12 @@ class Softmax(wiring.Component):
             "o": Out(stream.Signature(code_row_layout(spec, plan))),
             "largest": Out(stream.Signature(largest)),
         })
+
+    @staticmethod
+    def latency(spec: SoftmaxSpec, plan: SoftmaxPlan) -> int:
+        """Cycles from a row's first score to its first code, less twice the beats of the row."""
+        sums = RowReduction.latency(plan.lanes)
+        return 2 + plan.max_finder.stages + sums + Logarithm.STAGES + Normalise.STAGES
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()

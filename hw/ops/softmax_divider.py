@@ -27,6 +27,12 @@ class SoftmaxDivider(Softmax):
     holds terms instead of distances.
     """
 
+    @staticmethod
+    def latency(spec: SoftmaxSpec, plan: SoftmaxPlan) -> int:
+        """Cycles from a row's first score to its first code, less twice the beats of the row."""
+        passes = plan.max_finder.stages + Antilogarithm.STAGES + RowReduction.latency(plan.lanes)
+        return 3 + passes + Divider.stages(spec.output_bits + 2) + Scale.STAGES
+
     def normalise(self, m: Module, distances: Any) -> None:
         """Join the second and the third pass to the distances."""
         spec, plan = self.spec, self.plan
