@@ -36,7 +36,8 @@ class Activation(wiring.Component):
     ``k`` and ``r`` are the upper and lower bits of the input above the smallest one. The table is a
     memory per ``lanes_per_table`` lanes, with a read port for each of them; it holds
     ``spec.function`` at first, and whatever is loaded then, one segment per cycle into all tables,
-    while no row is inside. Both ends of a segment are integers of the output's width.
+    while no row is inside; a reset leaves it. Both ends of a segment are integers of the output's
+    width.
 
     Latency is ``STAGES`` cycles, throughput one beat per cycle. The error is that of
     ``golden.ops.interpolate``.

@@ -17,10 +17,11 @@ from golden.ops.state_update import cell_update, gru_update
 from golden.ops.state_update import multiply as gated
 from hw.catalog import BLOCKS, select
 from hw.generate import generate, write_files
+from hw.ops.activation import Activation
 from hw.ops.layer_norm import LayerNorm
 from hw.ops.plan import ActivationPlan, LanesPlan
 from hw.ops.row_moments import RowMoments
-from sim.beats import pack, stream_ports
+from sim.beats import pack, stream_ports, unpack
 from sim.fast import FastSimulator
 from sim.operators import operator
 from sim.tensors import row_beats
@@ -153,6 +154,16 @@ def test_layer_norm_of_short_rows_takes_as_long_as_it_tells():
     steady = result.cycles["o"][2 * units :]
     assert units > 1
     assert (steady[units:] - steady[:-units] == RowMoments.cycles(spec) + 1).all()
+
+
+def test_an_activation_holds_its_function_at_first():
+    point = operator("activation").point("small")
+    component = Activation(point.spec, point.plan)
+    ports = stream_ports(component)
+    x = row_beats(np.arange(-128, 128)[None], point.plan.lanes)
+    result = FastSimulator(component).run({"i": pack(ports["i"].shape, x)}, {"o": 128})
+    y = unpack(ports["o"].shape, result.beats["o"])["data"]
+    assert (y == activation(point.spec, x["data"])).all()
 
 
 def test_impossible_lanes_are_named():
