@@ -38,10 +38,17 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("hw", "area", "layer_norm", "quantize_rows", "activation", "residual_add", "multiply"),
         *("affine", "embedding", "rnn", "gru", "gru-after", "lstm"),
     ),
+    "softmax": ("golden", "softmax"),
+    "area-softmax": (
+        *("hw", "area", "softmax", "softmax-16-64", "softmax_divider-16-64"),
+        *("max_finder", "max_finder-int8", "max_finder-int8-steps", "top_k"),
+    ),
     "equivalence": ("sim", "equivalence"),
     "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
     "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
     "netlist-layer-norm": ("sim", "netlist", "layer_norm", "--seed", "1"),
+    "netlist-softmax": ("sim", "netlist", "softmax", "--seed", "1"),
+    "mutate-softmax": ("sim", "mutate", "softmax", "--count", "100", *MUTANTS[2:]),
     "mutate-macro": ("sim", "mutate", "macro", *MUTANTS),
     "mutate-core": ("sim", "mutate", "core", *MUTANTS),
     "mutate-layer-norm": ("sim", "mutate", "layer_norm", *ROW_MUTANTS),
@@ -62,6 +69,9 @@ CIRCUITS: dict[str, tuple[str, ...]] = {"netlist-macro": ("hw.macro.macro",)}
 CIRCUITS["mutate-macro"] = CIRCUITS["equivalence"] = CIRCUITS["netlist-macro"]
 CIRCUITS["area-rows"] = ("hw.row_blocks",)
 CIRCUITS["netlist-layer-norm"] = CIRCUITS["mutate-layer-norm"] = ("hw.ops.layer_norm",)
+CIRCUITS["softmax"] = ("golden.ops.softmax", "golden.ops.attention")
+CIRCUITS["area-softmax"] = ("hw.softmax_blocks",)
+CIRCUITS["netlist-softmax"] = CIRCUITS["mutate-softmax"] = ("hw.ops.softmax",)
 CIRCUITS["operators"] = ("hw.ops.layer_norm", "hw.ops.activation")
 CIRCUITS["mutate-quantize-rows"] = ("hw.ops.quantize_rows",)
 CIRCUITS["mutate-activation"] = ("hw.ops.activation",)
