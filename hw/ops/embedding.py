@@ -102,13 +102,13 @@ class Embedding(wiring.Component):
         with m.If(asked.valid & asked.ready):
             m.d.sync += beat.eq(Mux(last, 0, beat + 1))
         address = row[: len(self.table.p.row)] * beats + beat
-        errors = held(m, moves, "asked_error", error)
+        error = held(m, moves, "error", error, self.STAGES)
         m.d.comb += [
             read.en.eq(moves),
             read.addr.eq(held(m, moves, "address", address[: len(read.addr)])),
             self.o.p.last.eq(held(m, moves, "last", last, self.STAGES)),
-            self.o.p.error.eq(held(m, moves, "error", errors)),
+            self.o.p.error.eq(error),
         ]
         for lane in range(self.plan.lanes):
-            m.d.comb += self.o.p.data[lane].eq(Mux(self.o.p.error, 0, read.data[lane]))
+            m.d.comb += self.o.p.data[lane].eq(Mux(error, 0, read.data[lane]))
         return m
