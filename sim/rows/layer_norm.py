@@ -20,14 +20,15 @@ SMALL = LAYER_NORMS["tiny"]
 
 
 def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
-    """Rows of the full width, rows of one beat, rows of any width."""
+    """Rows of the full width, then more tensors: of the full width, of one beat, of any width."""
     spec, lanes = point.spec, point.plan.lanes
-    any_width = int(rng.integers(1, spec.width + 1))
-    return join([
-        _tensor(spec, lanes, rng, count, spec.width),
-        _tensor(spec, lanes, rng, count, int(rng.integers(1, min(lanes, spec.width) + 1))),
-        _tensor(spec, lanes, rng, count, any_width),
-    ])
+    widths = [
+        spec.width,
+        int(rng.integers(1, min(lanes, spec.width) + 1)),
+        *rng.integers(1, spec.width + 1, 2).tolist(),
+    ]
+    more = [_tensor(spec, lanes, rng, count // 4, width) for width in widths]
+    return join([_tensor(spec, lanes, rng, count, spec.width), *more])
 
 
 def timing(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, NDArray[np.int64]]:
@@ -60,7 +61,9 @@ def _tensor(
     highest = numbers.exponent_range[1] + spec.root.mantissa_bits
     anywhere = int(rng.integers(lowest, highest + 1))
     offset = min(max(near, lowest), highest) if rng.random() < 0.7 else anywhere
-    epsilon = int(magnitudes(rng, spread_bits - 8, 1, signed=False)[0])
+    # Most are small beside the spread, some larger than any.
+    epsilon_bits = spread_bits - 1 if rng.random() < 0.2 else spread_bits - 8
+    epsilon = int(magnitudes(rng, epsilon_bits, 1, signed=False)[0])
     order = rng.permutation(columns)
     shift = reciprocal_fraction_bits(spec) - own.reciprocal_fraction_bits
     padded = np.pad(np.stack([multiplier, bias]), [(0, 0), (0, columns - width)])[:, order]
