@@ -187,11 +187,12 @@ class SoftmaxSpec:
     """Softmax of whole rows: ``P = 2**(x - max - log2(sum 2**(x - max)))``.
 
     P is a code of ``output_bits`` bits, ``unit`` standing for 1. The terms of the sum are
-    ``guard_bits`` finer, so that many small ones count.
+    ``guard_bits`` finer, so that many small ones count. Range matters more than fraction in a
+    score: with 10 fraction bits one row in a hundred of a sentence encoder saturates.
     """
 
     score_bits: int = 16
-    score_fraction_bits: int = 10
+    score_fraction_bits: int = 8
     output_bits: int = 8
     guard_bits: int = 7
     reciprocal: ReciprocalSpec = field(default_factory=ReciprocalSpec)

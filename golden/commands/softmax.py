@@ -73,7 +73,9 @@ def softmax(count: int, rows: int, json_file: Path | None) -> None:
             sources[name] = [drawn_rows(spec, spread, length, rows)]
     found: dict[str, Any] = {"rows": {name: sum(len(one.scores) for one in each)
                                       for name, each in sources.items()}}  # fmt: skip
-    found["saturated_rows"] = saturated([first for first, _ in pairs])
+    found["saturated_rows"] = {
+        name: saturated(sources[name]) for name in ("encoder floats", "encoder INT8")
+    }
     beyond = []
     for bits in WIDTHS:
         wide = SoftmaxSpec(output_bits=bits)
@@ -83,7 +85,11 @@ def softmax(count: int, rows: int, json_file: Path | None) -> None:
                    for told in missed(one)]  # fmt: skip
     lengths = track(range(1, LONGEST + 1), "row sums", transient=True)
     found["row_sum_worst"] = worst_row_sum(SoftmaxSpec(output_bits=12), lengths, 4)
-    console.print(f"rows of the encoder with a score beyond 16 bits: {found['saturated_rows']:.2%}")
+    for name, share in found["saturated_rows"].items():
+        bits = sources[name][0].fraction_bits
+        console.print(
+            f"{name}, {bits} fraction bits: {share:.2%} of rows have a score beyond 16 bits"
+        )
     console.print(
         f"12 bits, every length to {LONGEST}: row sums within {found['row_sum_worst']:.2%}, "
         f"asked {ROW_SUM:.1%}"

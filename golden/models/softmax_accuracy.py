@@ -5,6 +5,7 @@ Rows are matrices of equal length, one row each. Scores are integers, logarithms
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,7 @@ class Rows(NamedTuple):
 
     scores: np.ndarray  # (R, T)
     logits: np.ndarray  # (R, T)
+    fraction_bits: int
 
 
 def rounded_scores(spec: SoftmaxSpec, logits: np.ndarray) -> np.ndarray:
@@ -54,7 +56,7 @@ def drawn_rows(spec: SoftmaxSpec, spread: float, length: int, count: int, seed: 
     logits = np.random.default_rng((seed, int(spread * 8), length)).normal(
         0, spread, (count, length)
     )
-    return Rows(rounded_scores(spec, logits), logits)
+    return Rows(rounded_scores(spec, logits), logits, spec.score_fraction_bits)
 
 
 def encoder_rows(spec: SoftmaxSpec, token_ids: Iterable[np.ndarray]) -> Iterator[tuple[Rows, Rows]]:
@@ -78,7 +80,10 @@ def encoder_rows(spec: SoftmaxSpec, token_ids: Iterable[np.ndarray]) -> Iterator
             logits = logits.reshape(-1, len(ids)).astype(np.float64)
             steps = attention_steps(operator.spec, *(integers[name] for name in operator.inputs))
             scores = steps.scores.reshape(-1, len(ids)).astype(np.int64)
-            yield Rows(rounded_scores(spec, logits), logits), Rows(scores, logits)
+            yield (
+                Rows(rounded_scores(spec, logits), logits, spec.score_fraction_bits),
+                Rows(scores, logits, operator.spec.exponential.fraction_bits),
+            )
 
 
 def saturated(rows: Sequence[Rows]) -> float:
@@ -90,9 +95,10 @@ def saturated(rows: Sequence[Rows]) -> float:
 
 def figures(spec: SoftmaxSpec, rows: Sequence[Rows]) -> dict[str, dict[str, float]]:
     """Figures of integer softmax and of the exactly rounded one, against scores and logits."""
-    unit_bits = math.log(2) / (1 << spec.score_fraction_bits)
-    exact = [real_softmax(one.scores * unit_bits) for one in rows]
-    ours = [softmax(spec, one.scores) for one in rows]
+    exact = [real_softmax(one.scores * (math.log(2) / (1 << one.fraction_bits))) for one in rows]
+    ours = [
+        softmax(replace(spec, score_fraction_bits=one.fraction_bits), one.scores) for one in rows
+    ]
     rounded = [np.floor(p * spec.unit + 0.5) for p in exact]
     logits = [real_softmax(one.logits) for one in rows]
     beyond = np.concatenate([np.abs(a - b).ravel() for a, b in zip(ours, rounded, strict=True)])

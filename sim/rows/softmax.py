@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from golden.configs import SOFTMAXES
 from golden.integer import Integers
 from golden.operator_spec import SoftmaxSpec
 from golden.ops.softmax import softmax
 from golden.ops.softmax_divider import softmax_divider
-from golden.table_spec import ReciprocalSpec
 from hw.ops.max_finder import MaxFinder
 from hw.ops.max_microcode import microcode
 from hw.ops.max_steps import MaxSteps
@@ -184,7 +184,7 @@ SOFTMAX = Operator(
     points={
         "default": Point(spec=SoftmaxSpec(), plan=SoftmaxPlan()),
         "wide-codes": Point(
-            spec=SoftmaxSpec(output_bits=12),
+            spec=SOFTMAXES["12bit"],
             plan=SoftmaxPlan(max_finder=MaxFinderPlan(lanes=4), longest=64),
             quick=False,
         ),
@@ -194,13 +194,7 @@ SOFTMAX = Operator(
             quick=False,
         ),
         "small": Point(
-            spec=SoftmaxSpec(
-                score_bits=10,
-                score_fraction_bits=6,
-                output_bits=5,
-                guard_bits=4,
-                reciprocal=ReciprocalSpec(fraction_bits=8, index_bits=4),
-            ),
+            spec=SOFTMAXES["tiny"],
             plan=SoftmaxPlan(max_finder=MaxFinderPlan(lanes=4), output_groups=2, longest=32),
             quick=False,
         ),

@@ -51,6 +51,12 @@ def test_drawn_rows_are_within_what_was_asked(bits: int, spread: float, length: 
     assert missed(figures(spec, [drawn_rows(spec, spread, length, 100, seed=1)])) == []
 
 
+def test_the_default_fraction_holds_the_encoder_s_logits(token_ids: list[np.ndarray]) -> None:
+    rows = [first for first, _ in encoder_rows(SoftmaxSpec(), token_ids)]
+    assert softmax_accuracy.saturated(rows) == 0
+    assert figures(SoftmaxSpec(), rows)["integers_to_logits"]["max_error"] < 2
+
+
 def test_row_sums_at_12_bits() -> None:
     assert worst_row_sum(SoftmaxSpec(output_bits=12), range(1, 513, 7), 2) <= ROW_SUM
 
@@ -81,7 +87,8 @@ def test_divergence_of_known_rows() -> None:
 
 
 def test_scores_beyond_16_bits_saturate() -> None:
-    rows = Rows(softmax_accuracy.rounded_scores(SoftmaxSpec(), np.array([[30.0, -40.0]])), None)
+    logits = np.array([[300.0, -400.0]])
+    rows = Rows(softmax_accuracy.rounded_scores(SoftmaxSpec(), logits), logits, 8)
     assert rows.scores.tolist() == [[32767, -32768]]
     assert softmax_accuracy.saturated([rows]) == 1
 
