@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from golden.operator_spec import (
+    AttentionSpec,
     LayerNormSpec,
     MaxFinderSpec,
     RecurrentSpec,
@@ -134,4 +135,11 @@ MAX_FINDERS = {
 TOP_KS = {
     "default": TopKSpec(k=8),
     "tiny": TopKSpec(k=3, input_bits=5),
+}
+
+ENGINES = {
+    # One head; a block of keys is what the array of 32 columns holds.
+    "default": AttentionSpec(heads=1, key_block=32),
+    # A small array.
+    "tiny": AttentionSpec(heads=1, key_block=8),
 }

@@ -10,6 +10,7 @@ from golden.configs import CORES, MACROS, REQUANTIZERS
 from hw.block import DEFAULT, Block
 from hw.core.core import Core
 from hw.core.plan import CorePlan
+from hw.engine_blocks import ENGINE_BLOCKS
 from hw.macro.macro import Macro
 from hw.macro.plan import PLANS, MacroPlan
 from hw.ops.plan import RequantizerPlan
@@ -52,6 +53,7 @@ BLOCKS: Mapping[str, Block] = {
     ),
     **ROW_BLOCKS,
     **SOFTMAX_BLOCKS,
+    **ENGINE_BLOCKS,
 }
 
 

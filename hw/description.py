@@ -6,6 +6,7 @@ from typing import Any
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec
 from hw.catalog import Selection
 from hw.core.plan import CorePlan
+from hw.engine_blocks import ENGINE_DESCRIPTIONS
 from hw.macro.plan import MacroPlan
 from hw.macro.step import digit_count
 from hw.ops.plan import RequantizerPlan
@@ -171,4 +172,5 @@ _DESCRIPTIONS: Mapping[str, Callable[[Any, Any], Description]] = {
     "requantizer": _requantizer,
     **ROW_DESCRIPTIONS,
     **SOFTMAX_DESCRIPTIONS,
+    **ENGINE_DESCRIPTIONS,
 }

@@ -7,6 +7,7 @@ from typing import Any, get_args
 import click
 
 from golden.operator_spec import (
+    AttentionSpec,
     LayerNormSpec,
     MaxFinderSpec,
     RecurrentSpec,
@@ -17,6 +18,7 @@ from golden.operator_spec import (
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec, RowScaleSpec
 from golden.table_spec import ReciprocalRootSpec, ReciprocalSpec, TableSpec
 from hw.core.plan import CorePlan
+from hw.engine.plan import EnginePlan
 from hw.macro.plan import MacroPlan
 from hw.ops.plan import (
     ActivationPlan,
@@ -37,6 +39,7 @@ RECORDS = (
     *(LanesPlan, LayerNormPlan, QuantizeRowsPlan, ActivationPlan, AffinePlan, TableShape),
     *(SoftmaxSpec, MaxFinderSpec, TopKSpec, ReciprocalSpec),
     *(SoftmaxPlan, MaxFinderPlan, TopKPlan),
+    *(AttentionSpec, EnginePlan),
 )
 
 

@@ -1,0 +1,170 @@
+"""Stimulus and answers for the generated attention engine, from its definition.
+
+As ``hw.reference``: in exact integers, apart from ``golden``, to which a test holds them.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+import numpy as np
+
+from golden.operator_spec import AttentionSpec
+from golden.table_spec import ExponentialSpec, ReciprocalSpec
+from hw.engine.plan import EnginePlan
+from hw.reference import stack
+from hw.row_reference import interpolated
+from hw.vectors import Beats
+
+HALF = Fraction(1, 2)
+Rows = list[list[int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """Operands and numbers of one job."""
+
+    query: Rows
+    key: Rows
+    value: Rows
+    scales: list[tuple[int, int]]
+    mask: list[bool]
+    numbers: dict[str, int]
+
+
+def engine_beats(
+    spec: AttentionSpec, plan: EnginePlan, rng: np.random.Generator, count: int
+) -> dict[str, Beats]:
+    """Jobs of about ``count`` queries in all."""
+    streams: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("jobs", "queries", "keys_values", "o")
+    }
+    left = count
+    while left > 0:
+        queries = int(rng.integers(1, min(plan.rows, 12), endpoint=True))
+        keys = int(rng.integers(1, 2 * spec.key_block, endpoint=True))
+        left -= queries
+        head = _draw(spec, plan, rng, queries, keys)
+        streams["jobs"].append({"queries": queries, "keys": keys, **head.numbers})
+        bits = spec.requantize.mantissa_bits
+        for row, (mantissa, exponent) in zip(head.query, head.scales, strict=True):
+            raw = mantissa | (exponent % (1 << spec.requantize.exponent_bits)) << bits
+            streams["queries"] += [_bytes(raw, plan.lanes), *_cut(row, plan.lanes)]
+        for first in range(0, keys, spec.key_block):
+            block = slice(first, first + spec.key_block)
+            mask = sum(seen << place for place, seen in enumerate(head.mask[block]))
+            streams["keys_values"].append(_bytes(mask, plan.lanes))
+            for row in (*head.key[block], *head.value[block]):
+                streams["keys_values"] += _cut(row, plan.lanes)
+        for place, codes in enumerate(contexts(spec, head)):
+            for at in range(0, plan.head_size, plan.output_lanes):
+                last = at + plan.output_lanes == plan.head_size
+                part = codes[at : at + plan.output_lanes]
+                done = last and place == queries - 1
+                streams["o"].append({"data": part, "last": last, "done": done})
+    return {name: stack(rows) for name, rows in streams.items()}
+
+
+def contexts(spec: AttentionSpec, head: Head) -> Rows:
+    """The context of every query of a job, walking its keys block by block."""
+    numbers, unit = head.numbers, spec.exponential.fraction_bits
+    results = []
+    for n, (query, scale) in enumerate(zip(head.query, head.scales, strict=True)):
+        mantissa, exponent = _head_scale(spec, numbers["score_multiplier"], *scale)
+        largest, total = -1 << (spec.requantize.output_bits - 1), 0
+        context = [0] * len(query)
+        for first in range(0, len(head.key), spec.key_block):
+            block = range(first, min(first + spec.key_block, len(head.key)))
+            seen = [
+                t
+                for t in block
+                if head.mask[t] and not (numbers["causal"] and t > numbers["position"] + n)
+            ]
+            scores = {
+                t: _requantized(spec, _dot(query, head.key[t]), mantissa, exponent) for t in seen
+            }
+            new = max([largest, *scores.values()])
+            terms = {t: _exponential(spec.exponential, new - x) for t, x in scores.items()}
+            whole, fraction = divmod(new - largest, 1 << unit)
+            factor = Fraction(interpolated(spec.factor, fraction), 1 << (spec.factor_bits + whole))
+            total = floor(total * factor + HALF) + sum(terms.values())
+            context = [
+                floor(old * factor + HALF) + sum(p * head.value[t][e] for t, p in terms.items())
+                for e, old in enumerate(context)
+            ]
+            largest = new
+        mantissa, exponent = _reciprocal(spec.reciprocal, total)
+        mantissa, exponent = _head_scale(
+            spec, numbers["context_multiplier"], mantissa, exponent + numbers["context_offset"]
+        )
+        results.append([_requantized(spec, x, mantissa, exponent) for x in context])
+    return results
+
+
+def _head_scale(
+    spec: AttentionSpec, multiplier: int, mantissa: int, exponent: int
+) -> tuple[int, int]:
+    low = -1 << (spec.requantize.exponent_bits - 1)
+    cut = min(max(exponent + 1, low), spec.requantize.shift - 16)
+    return floor(Fraction(multiplier * mantissa, 1 << 16) + HALF), cut
+
+
+def _requantized(spec: AttentionSpec, x: int, mantissa: int, exponent: int) -> int:
+    power = Fraction(2) ** (15 + exponent - spec.requantize.shift)
+    limit = 1 << (spec.requantize.output_bits - 1)
+    return min(max(floor(x * mantissa * power + HALF), -limit), limit - 1)
+
+
+def _exponential(spec: ExponentialSpec, distance: int) -> int:
+    whole, fraction = divmod(distance, 1 << spec.fraction_bits)
+    entry = interpolated(spec.table, fraction)
+    return floor(Fraction(entry, 1 << (spec.guard_bits + whole)) + HALF)
+
+
+def _reciprocal(spec: ReciprocalSpec, n: int) -> tuple[int, int]:
+    """Mantissa and exponent of ``1 / n``; the mantissa of ``1 / 0`` is 0."""
+    exponent = max(n, 1).bit_length() - 1
+    after = ((max(n, 1) << spec.fraction_bits) >> exponent) - (1 << spec.fraction_bits)
+    power = (exponent << spec.fraction_bits) + interpolated(spec.logarithm, after)
+    whole, fraction = divmod(power, 1 << spec.fraction_bits)
+    return interpolated(spec.power, fraction) if n else 0, -whole - spec.mantissa_bits
+
+
+def _dot(x: list[int], y: list[int]) -> int:
+    return sum(a * b for a, b in zip(x, y, strict=True))
+
+
+def _draw(
+    spec: AttentionSpec, plan: EnginePlan, rng: np.random.Generator, queries: int, keys: int
+) -> Head:
+    def codes(rows: int) -> Rows:
+        return (rng.integers(-127, 128, (rows, plan.head_size)) >> rng.integers(0, 5)).tolist()
+
+    mask = rng.random(keys) < rng.choice([0.0, 0.7, 1.0, 1.0])
+    bits = rng.integers(-10, -2, queries)
+    return Head(
+        query=codes(queries),
+        key=codes(keys),
+        value=codes(keys),
+        scales=[
+            (int(mantissa), int(spec.requantize.shift - 31 + bit))
+            for mantissa, bit in zip(rng.integers(1 << 15, 1 << 16, queries), bits, strict=True)
+        ],
+        mask=mask.tolist(),
+        numbers={
+            "causal": int(rng.integers(2)),
+            "position": int(rng.integers(-1, keys + 1)),
+            "score_multiplier": int(rng.integers(1 << 14, 1 << 16)),
+            "context_multiplier": int(rng.integers(1 << 14, 1 << 16)),
+            "context_offset": int(rng.integers(25, 36)),
+        },
+    )
+
+
+def _cut(row: list[int], lanes: int) -> list[dict[str, Any]]:
+    return [{"data": [x & 255 for x in row[at : at + lanes]]} for at in range(0, len(row), lanes)]
+
+
+def _bytes(raw: int, lanes: int) -> dict[str, Any]:
+    return {"data": list(raw.to_bytes(lanes, "little"))}
