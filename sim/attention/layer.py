@@ -30,6 +30,11 @@ class LayerAttention:
     ideal: int
     seconds: float
 
+    @property
+    def share(self) -> float:
+        """Useful products of those that the array could have made."""
+        return self.ideal / self.cycles
+
 
 def layer_jobs(sentences: Sequence[str], layer: int = 0) -> tuple[list[Job], list[np.ndarray]]:
     """Every head of every sentence as jobs, and golden's contexts of each, (N, d)."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hw.core.plan import CorePlan
 from hw.macro.macro import Macro
 from hw.macro.plan import PLANS
 from hw.yosys import write_atomically
+from sim.attention.layer import run_attention
 from sim.layer.activations import layer_products, split_sentences
 from sim.layer.picture import draw
 from sim.layer.report import (
@@ -87,6 +88,15 @@ def run_layer(
         )
     for name in product_names(products):
         console.print(f"{name}: bit-exact on {', '.join(runs)}")
+    if not (small or waves):
+        with console.status("the engine: building it with Verilator, then the layer's attention"):
+            attention = run_attention(sentences)
+        found["attention"] = asdict(attention) | {"share": attention.share}
+        console.print(
+            f"attention engine: {attention.heads} heads in all, {len(sentences)} sentences, in "
+            f"{attention.cycles:,} cycles, {attention.share:.0%} of the array's products useful "
+            "(short sentences fill few of its 32 columns); bit-exact"
+        )
     if waves:
         console.print(f"waveforms in {WAVES}: open them with GTKWave or Surfer")
     if picture is not None and BASELINE in runs:
