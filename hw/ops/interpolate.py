@@ -1,5 +1,6 @@
 """A function by table: a read-only table of segments and a straight line within each."""
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,16 +15,6 @@ from hw.pipeline import held
 from hw.platform import Shared
 
 
-def segment_layout(spec: TableSpec) -> data.StructLayout:
-    """One segment: its value at the lower end, and its rise from there to the upper end."""
-    table = function_table(spec)
-    rises = table[1:] - table[:-1]
-    return data.StructLayout({
-        "base": _range_shape(int(table.min()), int(table.max())),
-        "rise": _range_shape(int(rises.min()), int(rises.max())),
-    })
-
-
 def segments(spec: TableSpec) -> list[dict[str, int]]:
     """Every segment of ``golden.tables.function_table``, the one of the smallest input first."""
     table = [int(entry) for entry in function_table(spec)]
@@ -36,11 +27,16 @@ def position(spec: TableSpec, x: Value) -> tuple[Value, Value]:
     return above[spec.remainder_bits :], above[: spec.remainder_bits]
 
 
-def line(spec: TableSpec, segment: Any, remainder: Value) -> Value:
-    """``base + round(rise * remainder / 2**remainder_bits)``, between two entries of the table."""
+def line(spec: TableSpec, segment: Any, remainder: Value, *, falls: bool = False) -> Value:
+    """``base + round(rise * remainder / 2**remainder_bits)``, between two entries of the table.
+
+    With ``falls`` the segment holds ``-rise``.
+    """
     if not spec.remainder_bits:
         return segment.base
     half = 1 << (spec.remainder_bits - 1)
+    if falls:
+        return segment.base - ((segment.rise * remainder + (half - 1)) >> spec.remainder_bits)
     return segment.base + ((segment.rise * remainder + half) >> spec.remainder_bits)
 
 
@@ -72,15 +68,20 @@ class Interpolation(Shared):
         m = Module()
         spec = self.spec
         index, remainder = position(spec, self.x)
-        shape = segment_layout(spec)
+        entries = segments(spec)
+        # A function that never rises is stored by its falls: a product without signs is smaller.
+        falls = all(entry["rise"] <= 0 for entry in entries)
+        if falls:
+            entries = [entry | {"rise": -entry["rise"]} for entry in entries]
         m.submodules.table = table = Memory(
-            shape=shape, depth=1 << spec.index_bits, init=segments(spec)
+            shape=_layout(entries), depth=1 << spec.index_bits, init=entries
         )
         read = table.read_port(domain="comb")
         m.d.comb += read.addr.eq(index)
         segment = held(m, self.enable, "segment", read.data)
         remainder = held(m, self.enable, "remainder", remainder) if spec.remainder_bits else None
-        m.d.comb += self.y.eq(held(m, self.enable, "value", line(spec, segment, remainder)))
+        y = line(spec, segment, remainder, falls=falls)
+        m.d.comb += self.y.eq(held(m, self.enable, "value", y))
         return m
 
 
@@ -91,6 +92,14 @@ def table_key(spec: TableSpec) -> str:
         f"{spec.function}_i{spec.input_bits}f{spec.input_fraction_bits}x{spec.index_bits}"
         f"o{spec.output_bits}u{spec.output_unit}{signs}"
     )
+
+
+def _layout(entries: Sequence[Mapping[str, int]]) -> data.StructLayout:
+    """Just wide enough for every entry."""
+    columns = {name: [entry[name] for entry in entries] for name in entries[0]}
+    return data.StructLayout({
+        name: _range_shape(min(column), max(column)) for name, column in columns.items()
+    })
 
 
 def _range_shape(low: int, high: int) -> Shape:
