@@ -67,7 +67,7 @@ LAYER_NORMS = {
         input_bits=8,
         mean_fraction_bits=2,
         root=ReciprocalRootSpec(fraction_bits=6, index_bits=4, mantissa_bits=8),
-        requantize=replace(ELEMENTWISE["tiny"], exponent_bits=6, shift=34),
+        requantize=replace(ELEMENTWISE["tiny"], shift=18),
     ),
 }
 

@@ -99,6 +99,9 @@ class RowMoments(Shared):
         high = Signal(max(factor_bits, drop), reset_less=True)
         low = Signal(low_bits, reset_less=True)
 
+        def digits_of(name: str) -> Value:
+            return low[: digits[name] * DIGIT_BITS]
+
         def product(name: str) -> Value:
             return Cat(low[low_bits - digits[name] * DIGIT_BITS :], high)
 
@@ -136,15 +139,16 @@ class RowMoments(Shared):
                 total.eq(magnitude),
                 factor.eq(magnitude),
                 high.eq(half - (self.i.p.total < 0)),
-                low.eq(settings.reciprocal),
+                digits_of("mean").eq(settings.reciprocal),
                 spread.eq((self.i.p.squares << (2 * fraction)) + settings.epsilon),
             ]
         with m.If(step == mean_ends):
             found = product("mean")[drop:][:mean_bits]
-            m.d.sync += [mean.eq(found), factor.eq(found), high.eq(0), low.eq(settings.width)]
+            m.d.sync += [mean.eq(found), factor.eq(found), high.eq(0)]
+            m.d.sync += digits_of("width").eq(settings.width)
         with m.If(step == width_ends):
             excess = (total << (fraction + 1)) - product("width")
-            m.d.sync += [factor.eq(excess), high.eq(0), low.eq(mean)]
+            m.d.sync += [factor.eq(excess), high.eq(0), digits_of("spread").eq(mean)]
         with m.If(step == spread_ends):
             m.d.sync += spread.eq(spread - product("spread"))
         return m

@@ -62,8 +62,8 @@ def _tensor(
     anywhere = int(rng.integers(lowest, highest + 1))
     offset = min(max(near, lowest), highest) if rng.random() < 0.7 else anywhere
     # Most are small beside the spread, some larger than any.
-    epsilon_bits = spread_bits - 1 if rng.random() < 0.2 else spread_bits - 8
-    epsilon = int(magnitudes(rng, epsilon_bits, 1, signed=False)[0])
+    epsilon = int(magnitudes(rng, spread_bits - 8, 1, signed=False)[0])
+    epsilon = int(rng.integers(1 << (spread_bits - 1))) if rng.random() < 0.2 else epsilon
     order = rng.permutation(columns)
     shift = reciprocal_fraction_bits(spec) - own.reciprocal_fraction_bits
     padded = np.pad(np.stack([multiplier, bias]), [(0, 0), (0, columns - width)])[:, order]
