@@ -51,13 +51,14 @@ class Logarithm(Shared):
         m = Module()
         bits, fraction_bits = self.input_bits, self.spec.fraction_bits
         shifted, places = normalised(m, self.n)
-        # What follows the leading one, cut to fraction_bits bits.
-        after = Cat(Const(0, fraction_bits), shifted[:-1])[-fraction_bits:]
+        # What follows the leading one, cut to fraction_bits bits; zeros need no register.
+        after = held(m, self.enable, "after", shifted[:-1][-fraction_bits:])
+        after = Cat(Const(0, fraction_bits - len(after)), after)
         exponent = Mux(self.n.any(), bits - 1 - places, 0)[: bits.bit_length()]
         m.submodules.line = line = Interpolation(self.spec.logarithm)
         m.d.comb += [
             line.enable.eq(self.enable),
-            line.x.eq(held(m, self.enable, "after", after)),
+            line.x.eq(after),
         ]
         exponent = held(m, self.enable, "exponent", exponent, self.STAGES)
         m.d.comb += self.power.eq((exponent << fraction_bits) + line.y)
