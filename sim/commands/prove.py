@@ -43,6 +43,12 @@ STEPS: dict[str, tuple[str, ...]] = {
         *("hw", "area", "softmax", "softmax-16-64", "softmax_divider-16-64"),
         *("max_finder", "max_finder-int8", "max_finder-int8-steps", "top_k"),
     ),
+    "engine": ("sim", "engine"),
+    "area-engine": ("hw", "area", "--library", "gates", "engine"),
+    "networks": ("golden", "networks"),
+    "spellings-g2p": ("golden", "spellings", "--model", "g2p"),
+    "spellings-netra": ("golden", "spellings", "--model", "netra"),
+    "images": ("golden", "images"),
     "equivalence": ("sim", "equivalence"),
     "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
     "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
@@ -51,6 +57,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "mutate-softmax": ("sim", "mutate", "softmax", "--count", "100", *MUTANTS[2:]),
     "mutate-macro": ("sim", "mutate", "macro", *MUTANTS),
     "mutate-core": ("sim", "mutate", "core", *MUTANTS),
+    "mutate-engine": ("sim", "mutate", "engine", *ROW_MUTANTS),
     "mutate-layer-norm": ("sim", "mutate", "layer_norm", *ROW_MUTANTS),
     "mutate-quantize-rows": ("sim", "mutate", "quantize_rows", *ROW_MUTANTS),
     "mutate-activation": ("sim", "mutate", "activation", *ROW_MUTANTS),
@@ -75,7 +82,11 @@ CIRCUITS["netlist-softmax"] = CIRCUITS["mutate-softmax"] = ("hw.ops.softmax",)
 CIRCUITS["operators"] = ("hw.ops.layer_norm", "hw.ops.activation")
 CIRCUITS["mutate-quantize-rows"] = ("hw.ops.quantize_rows",)
 CIRCUITS["mutate-activation"] = ("hw.ops.activation",)
-"""Modules whose RTL a measurement holds for; those of a core where nothing is said."""
+CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
+CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
+CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
+CIRCUITS["images"] = CIRCUITS["accuracy"] = CIRCUITS["networks"]
+"""Modules that a measurement holds for; those of a core where nothing is said."""
 
 
 def step_hash(name: str) -> str:
