@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hw.area.library import GATE_EQUIVALENT
 from sim.commands.prove import RESULTS, step_hash
 from sim.layer.picture import draw
 
@@ -58,6 +59,31 @@ def _area(block: str, library: str, *keys: str) -> Callable[[Any], str]:
         rows = figures["blocks"]
         (row,) = (one for one in rows if (one["block"], one["library"]) == (block, library))
         return " / ".join(f"{row[key]:.2f}" for key in keys)
+
+    return value
+
+
+def _combinational(*blocks: str) -> Callable[[Any], str]:
+    """Gate equivalents without registers, and flip-flops, of each block in generic gates."""
+
+    def value(figures: Any) -> str:
+        rows = {row["block"]: row for row in figures["blocks"] if row["library"] == "gates"}
+        told = []
+        for block in blocks:
+            row = rows[block]
+            logic = (row["transistors"] - row["flip_flop_transistors"]) / GATE_EQUIVALENT
+            told.append(f"{logic:,.0f} + {row['flip_flops']:,}")
+        return "; ".join(told)
+
+    return value
+
+
+def _softmax(key: str) -> Callable[[Any], str]:
+    """A figure of the encoder's rows: integers beside the exactly rounded result, 8 and 12 bits."""
+
+    def value(figures: Any) -> str:
+        rows = [figures[f"{bits} bits"]["encoder floats"] for bits in (8, 12)]
+        return "; ".join(f"{row['integers'][key]:.4f}, {row['rounded'][key]:.4f}" for row in rows)
 
     return value
 
@@ -193,6 +219,26 @@ FIGURES = (
         )
         for plan in ("fixed", "pairs")
     ),
+    Figure(
+        text="softmax, 16 scores summed and 64 codes a cycle: gate equivalents + flip-flops; "
+        "with a divider",
+        result="area-softmax",
+        value=_combinational("softmax-16-64", "softmax_divider-16-64"),
+        command="python -m hw area softmax-16-64 softmax_divider-16-64",
+    ),
+    *(
+        Figure(
+            text=f"softmax on the encoder's score rows, {words}: integers, exactly rounded; of 8 "
+            "bits, of 12",
+            result="softmax",
+            value=_softmax(key),
+        )
+        for words, key in (
+            ("KL divergence", "kl"),
+            ("mean row-sum error", "row_sum_error"),
+            ("same argmax", "same_argmax"),
+        )
+    ),
     *(
         Figure(
             text=f"mutation score of the {row}'s bench, 200 mutants each, %: {', '.join(targets)}",
@@ -200,6 +246,11 @@ FIGURES = (
             value=_scores(*targets),
         )
         for row, targets in (("macro", ("fixed", "pairs", "spill-2")), ("core", ("pairs",)))
+    ),
+    Figure(
+        text="mutation score of the softmax's bench, 100 mutants, %",
+        result="mutate-softmax",
+        value=_scores("small"),
     ),
     Figure(
         text="inputs for which words and gates were compared, all equal; million",

@@ -77,7 +77,9 @@ CIRCUITS["mutate-macro"] = CIRCUITS["equivalence"] = CIRCUITS["netlist-macro"]
 CIRCUITS["area-rows"] = ("hw.row_blocks",)
 CIRCUITS["netlist-layer-norm"] = CIRCUITS["mutate-layer-norm"] = ("hw.ops.layer_norm",)
 CIRCUITS["softmax"] = ("golden.ops.softmax", "golden.ops.attention")
-CIRCUITS["area-softmax"] = ("hw.softmax_blocks",)
+CIRCUITS["area-softmax"] = (
+    *("hw.ops.softmax", "hw.ops.softmax_divider", "hw.ops.max_steps", "hw.ops.top_k"),
+)
 CIRCUITS["netlist-softmax"] = CIRCUITS["mutate-softmax"] = ("hw.ops.softmax",)
 CIRCUITS["operators"] = ("hw.ops.layer_norm", "hw.ops.activation")
 CIRCUITS["mutate-quantize-rows"] = ("hw.ops.quantize_rows",)
