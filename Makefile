@@ -39,6 +39,7 @@ check: lint test ## what CI runs: lint, test, and the steps below
 	$(PYTHON) -m sim netlist macro
 	$(PYTHON) -m sim mutate macro --count 20 --require 90
 	$(PYTHON) -m sim mutate core --count 20 --require 80 --proof-seconds 10
+	$(PYTHON) -m sim engine --queries 37 --keys 70 --heads 2
 	$(PYTHON) -m sim equivalence
 
 prove: reference ## every proof, hours, resumable: writes results/*.json; DATA=folder as in test

@@ -55,11 +55,8 @@ class Sequencer(wiring.Component):
         row = Signal(plan.row_bits)
         part = Signal(range(max(plan.chunks, key_chunks)))
         group = Signal(range(groups))
-        left, passed = Signal.like(job.keys), Signal.like(job.keys)
-        # What follows is of the block of keys before its count is known to be the last one.
+        passed = Signal.like(job.keys)
         last_block = (job.keys - passed) <= spec.key_block
-        m.d.comb += left.eq(job.keys - passed)
-
         ready_rows = Signal(range(plan.rows + 1))
         row_ends, issued = Signal(), Signal()
         m.d.sync += ready_rows.eq(

@@ -121,12 +121,15 @@ def golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any
 
 SMALL = EnginePlan(head_size=8, lanes=4, rows=16, longest=64, output_lanes=1)
 
+# Parts of a head in the lanes, parts of it in the columns, parts of a block in the lanes.
+PARTS = EnginePlan(head_size=32, lanes=8, rows=4, longest=64, output_lanes=8)
+
 ENGINE = Operator(
     golden=golden,
     component=lambda point: Engine(point.spec, point.plan),
     points={
         "small": Point(spec=AttentionSpec(heads=1, key_block=8), plan=SMALL),
-        "default": Point(spec=AttentionSpec(heads=1, key_block=32), plan=EnginePlan(), quick=False),
+        "parts": Point(spec=AttentionSpec(heads=1, key_block=16), plan=PARTS, quick=False),
     },
     stimulus=stimulus,
     count=120,
