@@ -107,7 +107,6 @@ class RowSoftmax(wiring.Component):
         spec = narrowed(self.spec.requantize, self.plan.score_bits(self.spec))
         scaled = Requantizer(spec, lanes=lanes, tag_bits=tag.size)
         row = data.StructLayout({
-            "scores": self.scores.shape(),
             "seen": unsigned(self.spec.key_block),
             "scale": self.scale.shape(),
             "row": unsigned(self.plan.row_bits),
@@ -124,8 +123,11 @@ class RowSoftmax(wiring.Component):
             m.d.sync += [kept.eq(now), beat.eq(beats > 1)]
         with m.Elif(beat != 0):
             m.d.sync += beat.eq(Mux(beat == beats - 1, 0, beat + 1))
-        scores = Value.cast(chosen.scores)
-        group = scores.word_select(beat, len(scores) // beats)
+        # The first lanes' scores never wait.
+        scores = Value.cast(self.scores)
+        width = len(scores) // beats
+        later = held(m, self.valid, "later", scores[width:])
+        group = Cat(scores[:width], later).word_select(beat, width)
         sums = [group.word_select(lane, len(group) // lanes) for lane in range(lanes)]
         m.d.comb += [
             scaled.o.ready.eq(1),

@@ -30,14 +30,15 @@ def draw_job(
     share = rng.choice([1.0, 0.8, 0.3])
     mask = rng.random(keys) < share if kind != 2 else np.zeros(keys, bool)
     causal = bool(rng.integers(2))
-    # Scales that make the largest score of a row a few thousand integers.
+    # Scales that make the largest score of a row a few thousand integers, or anything.
     multiplier = int(rng.integers(1 << 14, 1 << 16))
     largest = np.maximum(np.abs(matmul(query, key.T)).max(axis=1), 1)
     mantissa = rng.integers(1 << 15, 1 << 16, queries)
-    wanted = 2.0 ** rng.uniform(8, 15.5, queries) / (largest * multiplier * mantissa)
+    spread = rng.choice([(8, 15.5), (2, 19)])
+    wanted = 2.0 ** rng.uniform(*spread, queries) / (largest * multiplier * mantissa)
     exponent = np.clip(np.round(np.log2(wanted)) + spec.requantize.shift, -32, 31)
     total = spec.exponential.unit * keys
-    bits = spec.requantize.shift - 16 - 16 + int(rng.integers(6, 10)) + int(total).bit_length()
+    bits = spec.requantize.shift - 16 - 16 + int(rng.integers(5, 13)) + int(total).bit_length()
     return Job(
         query=query,
         scale=RowScale(mantissa, exponent.astype(np.int64)),
@@ -121,16 +122,16 @@ def golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any
 
 SMALL = EnginePlan(head_size=8, lanes=4, rows=16, longest=64, output_lanes=1)
 
-# Parts of a head in the lanes, parts of it in the columns, parts of a block in the lanes.
-PARTS = EnginePlan(head_size=32, lanes=8, rows=4, longest=64, output_lanes=8)
+# Parts of a head in lanes and columns, parts of a block in lanes.
+PARTS = EnginePlan(head_size=16, lanes=4, rows=4, longest=32, output_lanes=4)
 
 ENGINE = Operator(
     golden=golden,
     component=lambda point: Engine(point.spec, point.plan),
     points={
         "small": Point(spec=AttentionSpec(heads=1, key_block=8), plan=SMALL),
-        "parts": Point(spec=AttentionSpec(heads=1, key_block=16), plan=PARTS, quick=False),
+        "parts": Point(spec=AttentionSpec(heads=1, key_block=8), plan=PARTS, quick=False),
     },
     stimulus=stimulus,
-    count=120,
+    count=100,
 )
