@@ -99,7 +99,9 @@ LONGEST = 200
 
 
 def _max_stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
-    rows = score_rows(rng, point.spec, count, LONGEST)
+    # Steps take twenty cycles an element: fewer of them tell as much.
+    count, longest = (count // 4, 40) if isinstance(point.plan, MaxStepsPlan) else (count, LONGEST)
+    rows = score_rows(rng, point.spec, count, longest)
     beats = beats_of(rows, point.plan.lanes)
     return Stimulus(inputs={"i": beats}, outputs={"o": len(rows)})
 
