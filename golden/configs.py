@@ -45,11 +45,10 @@ CORES = {
 ELEMENTWISE = {
     # Products of INT16, and columns of them with a gain and a bias.
     "default": RequantizeSpec(),
-    # Every feature, few bits.
+    # Every feature, few bits; a row scale that is a power of two has a mantissa of 16 bits.
     "tiny": RequantizeSpec(
         accumulator_bits=16,
         multiplier_bits=6,
-        mantissa_bits=8,
         exponent_bits=5,
         bias_bits=12,
         bias_fraction_bits=3,
@@ -67,7 +66,7 @@ LAYER_NORMS = {
         input_bits=8,
         mean_fraction_bits=2,
         root=ReciprocalRootSpec(fraction_bits=6, index_bits=4, mantissa_bits=8),
-        requantize=replace(ELEMENTWISE["tiny"], shift=18),
+        requantize=replace(ELEMENTWISE["tiny"], mantissa_bits=8, shift=18),
     ),
 }
 

@@ -21,7 +21,7 @@ from sim.stimulus import magnitudes, rows
 from sim.tensors import Tensor, back_to_back, golden, join, row_beats
 
 SMALL = ELEMENTWISE["tiny"]
-TENSORS = 4
+TENSORS = 8
 
 
 def _sum(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
@@ -93,9 +93,12 @@ def _pair(
 
 
 def _offset(spec: RequantizeSpec, rng: np.random.Generator, more_bits: int) -> int:
-    """One that brings the largest product near the range of the output, or a few bits from it."""
+    """One that brings the largest product near the range of the output, or any."""
     near = spec.shift - spec.multiplier_bits - more_bits + int(rng.integers(-3, 4))
-    return min(near, spec.shift - spec.bias_fraction_bits)
+    low, high = spec.exponent_range
+    highest = spec.shift - spec.bias_fraction_bits
+    anywhere = int(rng.integers(highest - (high - low), highest + 1))
+    return min(near, highest) if rng.random() < 0.6 else anywhere
 
 
 def _timing(
