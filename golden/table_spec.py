@@ -60,7 +60,7 @@ class ExponentialSpec:
     """
 
     unit: int = 255
-    fraction_bits: int = 10
+    fraction_bits: int = 8
     index_bits: int = 5
     guard_bits: int = 6
 

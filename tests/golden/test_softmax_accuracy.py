@@ -100,7 +100,7 @@ def test_the_command_writes_stable_keys(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("golden.commands.softmax.LONGEST", 20)
     path = tmp_path / "figures.json"
     done = CliRunner().invoke(
-        main, ["softmax", "--count", "2", "--rows", "100", "--json", str(path)]
+        main, ["softmax", "--count", "4", "--rows", "100", "--json", str(path)]
     )
     assert done.exit_code == 0, done.output
     found = json.loads(path.read_text())

@@ -1,0 +1,1 @@
+"""Rows of the README's results, by subject."""
