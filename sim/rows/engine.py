@@ -34,8 +34,8 @@ def draw_job(
     multiplier = int(rng.integers(1 << 14, 1 << 16))
     largest = np.maximum(np.abs(matmul(query, key.T)).max(axis=1), 1)
     mantissa = rng.integers(1 << 15, 1 << 16, queries)
-    spread = rng.choice([(8, 15.5), (2, 19)])
-    wanted = 2.0 ** rng.uniform(*spread, queries) / (largest * multiplier * mantissa)
+    low, high = (8, 15.5) if rng.random() < 0.5 else (2, 19)
+    wanted = 2.0 ** rng.uniform(low, high, queries) / (largest * multiplier * mantissa)
     exponent = np.clip(np.round(np.log2(wanted)) + spec.requantize.shift, -32, 31)
     total = spec.exponential.unit * keys
     bits = spec.requantize.shift - 16 - 16 + int(rng.integers(5, 13)) + int(total).bit_length()
