@@ -62,7 +62,9 @@ def head_scale(
     product = (multiplier * mantissa + (1 << 15)) >> 16
     lowest, highest = spec.exponent_range[0], spec.shift - 16
     raised = exponent + 1
-    cut = Mux(raised < lowest, lowest, Mux(raised > highest, highest, raised))
+    cut = Mux(raised > highest, highest, raised)
+    if len(exponent) > spec.exponent_bits:
+        cut = Mux(raised < lowest, lowest, cut)
     moved = cut + exponent_offset(spec)
     both = Cat(product[: spec.mantissa_bits], moved[: spec.exponent_bits])
     return held(m, enable, name, both)

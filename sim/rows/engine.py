@@ -26,6 +26,12 @@ def draw_job(
         key[:] = key[0]
     if kind == 1:
         query[:], key[:] = 127, -127
+    if kind == 3:
+        # Small products with large scales: the last bits of both decide.
+        query, key = query >> 5, key >> 5
+    if kind == 4:
+        # Keys that differ little: every probability is near the largest.
+        key = np.clip(key[:1] + rng.integers(-2, 3, (keys, d)), -127, 127)
     value = rng.integers(-127, 128, (keys, d)) >> rng.integers(0, 7, (1, d))
     share = rng.choice([1.0, 0.8, 0.3])
     mask = rng.random(keys) < share if kind != 2 else np.zeros(keys, bool)
