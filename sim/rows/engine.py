@@ -139,5 +139,5 @@ ENGINE = Operator(
         "parts": Point(spec=AttentionSpec(heads=1, key_block=8), plan=PARTS, quick=False),
     },
     stimulus=stimulus,
-    count=100,
+    count=60,
 )
