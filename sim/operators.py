@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from sim.row import Operator
 from sim.rows.activation import ACTIVATION
+from sim.rows.additive_attention import ADDITIVE_ATTENTION
 from sim.rows.core import CORE
 from sim.rows.elementwise import AFFINE, MULTIPLY, RESIDUAL_ADD
 from sim.rows.embedding import EMBEDDING
@@ -26,6 +27,7 @@ OPERATORS: Mapping[str, Operator] = {
     "macro": MACRO,
     "core": CORE,
     "engine": ENGINE,
+    "additive_attention": ADDITIVE_ATTENTION,
     "requantizer": REQUANTIZER,
     "layer_norm": LAYER_NORM,
     "quantize_rows": QUANTIZE_ROWS,
