@@ -39,8 +39,8 @@ class AdditiveAttention(wiring.Component):
     come as codes; a job has at least one key and no more than its plan.
 
     Vector lanes, because ``tanh(query + key)`` is no product and one query keeps no array busy. A
-    query over 128 keys, A = D = 128, takes 4,268 cycles on 8 lanes (94,700 gate equivalents) and
-    1,089 on 32 lanes with 4 output lanes (309,500). An engine of 1,024 products (1,226,000) would
+    query over 128 keys, A = D = 128, takes 4,268 cycles on 8 lanes (94,900 gate equivalents) and
+    1,089 on 32 lanes with 4 output lanes (309,600). An engine of 1,024 products (1,226,000) would
     load the same keys and values in 1,024 cycles if they were products, and needs the tanh lanes
     besides: for about equal cycles the lanes are a quarter of its area.
 

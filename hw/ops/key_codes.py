@@ -23,7 +23,7 @@ class KeyCodes(wiring.Component):
     valid, score, seen, ends : a score that is kept; the block ends with it
     step : on to the next code
     code : P'
-    rise : how far the largest score is above that of the blocks before
+    rise : how far the largest score was above that of the blocks before, a cycle ago
     over : the block's codes have been taken
     clear : a new query, whose largest score is the smallest integer
     """
@@ -61,8 +61,8 @@ class KeyCodes(wiring.Component):
             write.data.seen.eq(self.seen),
             read.en.eq(self.step),
             read.addr.eq(ahead),
-            self.rise.eq(largest - before),
         ]
+        m.d.sync += self.rise.eq(largest - before)
         with m.If(self.valid):
             m.d.sync += written.eq(Mux(self.ends, 0, written + 1))
             with m.If(self.seen & (self.score > largest)):
