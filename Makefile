@@ -33,7 +33,6 @@ sim: setup ## a sentence through the encoder's first layer on RTL: TEXT="...", W
 test: setup ## the tests, minutes: DATA=folder of models and data, STRICT=1 fails where tools are missing
 	$(PYTHON) -m pytest $(call option,DATA,--data) $(if $(STRICT),--strict-tools)
 
-# After lint and test, one step a line, the quick ones first.
 check: lint test ## what CI runs: lint, test, and the steps below
 	$(PYTHON) -m sim layer --small
 	$(PYTHON) -m sim netlist macro
