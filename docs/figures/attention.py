@@ -99,9 +99,4 @@ ATTENTION_FIGURES = (
         result="mutate-softmax",
         value=scores("small"),
     ),
-    Figure(
-        text="mutation score of the engine's bench, 100 mutants, %",
-        result="mutate-engine",
-        value=scores("small"),
-    ),
 )
