@@ -36,7 +36,8 @@ def figures() -> list[list[str]]:
 def modules() -> list[tuple[str, str]]:
     """Modules that the README runs by ``python -m``, with their subcommands ("" for none)."""
     text = README + (ROOT / "Makefile").read_text()
-    found = re.findall(r"(?:python|\$\(PYTHON\)) -m ((?:golden|hw|sim)[._a-z]*)(?: ([a-z]+))?", text)
+    module = r"((?:golden|hw|sim)[._a-z]*)"
+    found = re.findall(rf"(?:python|\$\(PYTHON\)) -m {module}(?: ([a-z]+))?", text)
     return sorted(set(found))
 
 
