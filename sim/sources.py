@@ -30,10 +30,10 @@ def sources(modules: Iterable[str], root: Path = ROOT) -> list[Path]:
 
 
 def rtl_hash(modules: Iterable[str], root: Path = ROOT) -> str:
-    """Hash of every source that decides the RTL of ``modules``."""
+    """Hash of every source that decides the RTL of ``modules``; what docstrings say does not."""
     digest = hashlib.sha256()
     for path in sources(modules, root):
-        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+        digest.update(f"{path.relative_to(root)}\0{_without_docstrings(path)}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -43,3 +43,16 @@ def _file(root: Path, module: str) -> Path | None:
         if file.is_file():
             return file
     return None
+
+
+def _without_docstrings(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            said = node.body[0]
+            for line in range(said.lineno - 1, said.end_lineno or said.lineno):
+                lines[line] = ""
+    return "\n".join(line for line in lines if line)

@@ -14,6 +14,7 @@ from golden.ops.attention import (
     merge_heads,
     split_heads,
 )
+from golden.ops.quantize import HEAD_MULTIPLIER
 from golden.quantization.calibration import CODE_EXPONENTS, RECIPROCAL_EXPONENTS, fit_multipliers
 from golden.real.attention import attention as real_attention
 from golden.table_spec import ExponentialSpec
@@ -88,8 +89,10 @@ def test_context_is_within_its_bound(
     steps = attention_steps(spec, *inputs)
     largest = np.abs(steps.value).max() * OUTPUT_UNIT
     scale = steps.context_scale
+    # The context's scale has the head's multiplier in it.
     inverse_sum = scale.mantissa * np.exp2(scale.exponent - inputs[7][1])  # (H, N)
-    share = 2.0**-10 + (1.1 * keys + len(steps.probabilities)) * inverse_sum
+    inverse_sum = inverse_sum * (HEAD_MULTIPLIER / inputs[6])[:, None]
+    share = 2.0**-8 + (1.1 * keys + len(steps.probabilities)) * inverse_sum
     allowed = 1 + largest * share[..., None]  # (H, N, 1)
     error = np.abs(split_heads(steps.output - exact, spec.heads))
     assert (error <= allowed).all()

@@ -90,6 +90,8 @@ def test_the_hash_is_of_what_a_circuit_imports(tmp_path):
     before = rtl_hash(["hw.macro"], tmp_path)
     (tmp_path / "hw/ops/other.py").write_text("a = 1\n")
     assert rtl_hash(["hw.macro"], tmp_path) == before
+    (tmp_path / "hw/ops/clip.py").write_text('"""Words."""\n\nimport numpy\n')
+    assert rtl_hash(["hw.macro"], tmp_path) == before
     (tmp_path / "hw/ops/clip.py").write_text("a = 1\n")
     assert rtl_hash(["hw.macro"], tmp_path) != before
 
