@@ -73,14 +73,13 @@ class MaxSteps(wiring.Component):
             ]
         with m.If(busy):
             m.d.sync += step.eq(step + 1)
-            with m.Switch(step):
-                for number, one in enumerate(steps):
-                    with m.Case(number):
-                        left, right = (_columns(words, each) for each in (one.left, one.right))
-                        width = len(words[one.target])
-                        m.d.sync += words[one.target].eq(
-                            ~(_broadcast(left, width) | _broadcast(right, width))
-                        )
+            for number, one in enumerate(steps):
+                with m.If(step == number):
+                    left, right = (_columns(words, each) for each in (one.left, one.right))
+                    width = len(words[one.target])
+                    m.d.sync += words[one.target].eq(
+                        ~(_broadcast(left, width) | _broadcast(right, width))
+                    )
             with m.If(step == len(steps) - 1):
                 m.d.sync += [step.eq(0), busy.eq(0), self.o.p.any.eq(1), self.o.valid.eq(last)]
                 with m.If(words[code.flag] | ~self.o.p.any):
