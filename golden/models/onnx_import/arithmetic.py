@@ -13,7 +13,6 @@ from onnx import NodeProto
 
 from golden.models.onnx_import.emit import known_array
 from golden.models.onnx_import.fold import attribute
-from golden.models.onnx_import.layout import Rule
 from golden.models.onnx_import.values import (
     GRID,
     Dimensions,
@@ -33,7 +32,7 @@ from golden.models.onnx_import.values import (
 )
 
 if TYPE_CHECKING:
-    from golden.models.onnx_import.walk import Walk
+    from golden.models.onnx_import.walk import Rule, Walk
 
 
 def elementwise(walk: "Walk", node: NodeProto, inputs: list[Value]) -> list[Value]:
@@ -234,7 +233,7 @@ def _require_same_shape(dimensions: Dimensions, inputs: list[Value]) -> None:
         raise NotUnderstood(f"it repeats a tensor of shape {size}")
 
 
-RULES: dict[str, Rule] = {
+RULES: "dict[str, Rule]" = {
     **dict.fromkeys(
         ("Add", "Clip", "Div", "Erf", "Gelu", "Max", "Min", "Mul", "Neg", "Pow", "Reciprocal",
          "Relu", "Sigmoid", "Sqrt", "Sub", "Tanh"),

@@ -1,6 +1,5 @@
 """Nodes that move numbers and compute none: reshapes, transposes, lookups, slices."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,9 +24,7 @@ from golden.models.onnx_import.values import (
 )
 
 if TYPE_CHECKING:
-    from golden.models.onnx_import.walk import Walk
-
-Rule = Callable[["Walk", NodeProto, list[Value]], list[Value]]
+    from golden.models.onnx_import.walk import Rule, Walk
 
 
 def same(walk: "Walk", node: NodeProto, inputs: list[Value]) -> list[Value]:
@@ -157,7 +154,7 @@ def _part(walk: "Walk", node: NodeProto, seen: Seen, places: np.ndarray) -> Seen
     raise NotUnderstood(f"it takes a part of {digit.axis} that is no slice of ours")
 
 
-RULES: dict[str, Rule] = {
+RULES: "dict[str, Rule]" = {
     **dict.fromkeys(("Identity", "Cast", "Dropout"), same),
     **dict.fromkeys(("Shape", "IsNaN", "IsInf"), measure),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), reshape),

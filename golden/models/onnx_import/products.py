@@ -7,7 +7,6 @@ from onnx import NodeProto
 
 from golden.models.onnx_import.emit import as_factor, known_array
 from golden.models.onnx_import.fold import attribute
-from golden.models.onnx_import.layout import Rule
 from golden.models.onnx_import.values import (
     Digit,
     Dimensions,
@@ -24,7 +23,7 @@ from golden.models.onnx_import.values import (
 )
 
 if TYPE_CHECKING:
-    from golden.models.onnx_import.walk import Walk
+    from golden.models.onnx_import.walk import Rule, Walk
 
 
 def multiply(walk: "Walk", node: NodeProto, inputs: list[Value]) -> list[Value]:
@@ -131,4 +130,4 @@ def _context(walk: "Walk", node: NodeProto, scores: Scores, value: Seen) -> Seen
     )
 
 
-RULES: dict[str, Rule] = {"Conv": convolution, "Gemm": general_product, "MatMul": multiply}
+RULES: "dict[str, Rule]" = {"Conv": convolution, "Gemm": general_product, "MatMul": multiply}

@@ -74,15 +74,17 @@ def import_onnx(
     last hidden state, or the first of floats. ``pool`` adds the unit vector of the tokens' mean.
     ``lengths`` are those of named dimensions that the file leaves open, such as an image's.
     """
+    from golden.models.onnx_import import arithmetic, layout, products
     from golden.models.onnx_import.walk import Walk
 
+    rules = {**layout.RULES, **arithmetic.RULES, **products.RULES}
     version = max((o.version for o in model.opset_import if o.domain in {"", "ai.onnx"}), default=0)
     if version < OLDEST:
         raise ValueError(f"its opset is {version}: export it again with {OLDEST} or later")
     name = choose_output(model, output)
     walks = []
     for tokens in PROBES:
-        walk = Walk(model, tokens, {**LENGTHS, **(lengths or {})})
+        walk = Walk(model, rules, tokens, {**LENGTHS, **(lengths or {})})
         results = walk.run(model.graph, [name])
         if walk.faults:
             raise ValueError(_faults(walk.faults))

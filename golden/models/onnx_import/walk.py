@@ -4,13 +4,12 @@ What depends on no number of the input (shapes, masks of a sentence without padd
 token types) is computed at once; what is left are the operators of an encoder.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
-from golden.models.onnx_import import arithmetic, layout, products
 from golden.models.onnx_import.emit import Emitter
 from golden.models.onnx_import.fold import Folder
 from golden.models.onnx_import.values import (
@@ -23,7 +22,7 @@ from golden.models.onnx_import.values import (
     whole,
 )
 
-RULES = {**layout.RULES, **arithmetic.RULES, **products.RULES}
+Rule = Callable[["Walk", NodeProto, list[Value]], list[Value]]
 # Nodes that keep the rows of a table rows of that table.
 _KEEP = {"Cast", "Expand", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
 
@@ -39,11 +38,17 @@ class Fault(NamedTuple):
 class Walk:
     """The values of an ONNX graph by name, the operators that ``emit`` wrote, and the faults.
 
-    ``tokens`` is the length of the sentence; ``lengths`` are those of dimensions that the file
-    names and leaves open.
+    ``rules`` are what a kind of node becomes; ``tokens`` is the length of the sentence; ``lengths``
+    are those of dimensions that the file names and leaves open.
     """
 
-    def __init__(self, model: ModelProto, tokens: int, lengths: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        model: ModelProto,
+        rules: Mapping[str, Rule],
+        tokens: int,
+        lengths: Mapping[str, int],
+    ) -> None:
         self.opset = next(
             one.version for one in model.opset_import if one.domain in {"", "ai.onnx"}
         )
@@ -51,7 +56,7 @@ class Walk:
         self.emit = Emitter(model.graph.name or "onnx")
         self.faults: list[Fault] = []
         self.values: dict[str, Value] = {}
-        self._tokens, self._lengths = tokens, lengths
+        self._rules, self._tokens, self._lengths = rules, tokens, lengths
         self._open = False
         for constant in model.graph.initializer:
             self.values[constant.name] = Known(numpy_helper.to_array(constant))
@@ -123,12 +128,12 @@ class Walk:
             table = self._table(node, known)
             arrays = self.fold(node, [x.array if isinstance(x, Known) else None for x in inputs])
             return [Known(array, table) for array in arrays]
-        if node.op_type not in RULES:
+        if node.op_type not in self._rules:
             raise NotUnderstood("it has no form in our operators")
         given: list[Value] = [x if x is not None else Known(np.array(None)) for x in inputs]
         while node.input and not node.input[len(given) - 1]:
             given.pop()
-        return RULES[node.op_type](self, node, given)
+        return self._rules[node.op_type](self, node, given)
 
     def _table(self, node: NodeProto, known: list[Known]) -> np.ndarray | None:
         """The table of which the node gives the first rows, one for each token."""
