@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from golden.spec import Sign
-from hw.options import field_options
+from hw.catalog.options import field_options
 
 
 @click.group(help=__doc__)
@@ -19,7 +19,7 @@ def main() -> None:
 @main.command(name="list")
 def list_blocks() -> None:
     """Every name that can be generated and measured, and what sets it apart from the first."""
-    from hw.catalog import BLOCKS, differences, names
+    from hw.catalog.selection import BLOCKS, differences, names
 
     known = names()
     width = max(map(len, known))

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from golden.spec import require_range
-from hw.catalog import BLOCKS, Selection, select
+from hw.catalog.selection import BLOCKS, Selection, select
 from hw.flat import Flat
 from hw.guide import FOOTER, guide, header
 from hw.macro.bitcells import blackbox_model, blackbox_name

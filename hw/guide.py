@@ -1,7 +1,7 @@
 """The page beside a generated block: what the files are and how the testbench runs."""
 
-from hw.catalog import BLOCKS, Selection
-from hw.description import describe
+from hw.catalog.description import describe
+from hw.catalog.selection import BLOCKS, Selection
 from hw.manifest import module_name
 
 WAIVERS = {

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from hw.catalog import BLOCKS, Selection
-from hw.description import describe
+from hw.catalog.description import describe
+from hw.catalog.port import Port
+from hw.catalog.selection import BLOCKS, Selection
 from hw.flat import Field, FlatStream
-from hw.port import Port
 from hw.vectors import Vectors
 
 HANDSHAKE = (

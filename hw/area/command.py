@@ -14,7 +14,7 @@ from hw.area.design import Design
 from hw.area.library import CMOS, GATES, SMALLEST, Library, liberty_library
 from hw.area.measure import Area, measure
 from hw.area.table import Row, area_table, speed_table
-from hw.catalog import BLOCKS, DEFAULT, Selection, names, select
+from hw.catalog.selection import BLOCKS, DEFAULT, Selection, names, select
 from hw.macro.plan import MacroPlan
 from hw.macro.schedule import cycles
 

@@ -74,7 +74,13 @@ DATA_OPTION = "--data"
 
 CIRCUITS: dict[str, tuple[str, ...]] = {"netlist-macro": ("hw.macro.macro",)}
 CIRCUITS["mutate-macro"] = CIRCUITS["equivalence"] = CIRCUITS["netlist-macro"]
-CIRCUITS["area-rows"] = ("hw.row_blocks",)
+CIRCUITS["area-rows"] = tuple(
+    f"hw.ops.{name}"
+    for name in (
+        *("layer_norm", "quantize_rows", "activation", "residual_add", "multiply", "affine"),
+        *("embedding", "state_update"),
+    )
+)
 CIRCUITS["netlist-layer-norm"] = CIRCUITS["mutate-layer-norm"] = ("hw.ops.layer_norm",)
 CIRCUITS["softmax"] = ("golden.ops.softmax", "golden.ops.attention")
 CIRCUITS["area-softmax"] = (

@@ -6,7 +6,7 @@ from generated import icarus
 
 from golden.operator_spec import AttentionSpec
 from golden.table_spec import ExponentialSpec
-from hw.catalog import BLOCKS, select
+from hw.catalog.selection import BLOCKS, select
 from hw.engine.plan import EnginePlan
 from hw.generate import generate, write_files
 from sim.attention.jobs import context

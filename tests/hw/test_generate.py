@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In, Signature
 from generated import BEATS, BLOCKS, ROOT, SMALL, each_case, generated
 
 from hw.__main__ import run
-from hw.catalog import differences, names, select
+from hw.catalog.selection import differences, names, select
 from hw.flat import flat_streams
 from hw.generate import generate, write_files
 

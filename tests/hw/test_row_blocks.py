@@ -15,7 +15,7 @@ from golden.ops.quantize import quantize
 from golden.ops.residual_add import residual_add
 from golden.ops.state_update import cell_update, gru_update
 from golden.ops.state_update import multiply as gated
-from hw.catalog import BLOCKS, select
+from hw.catalog.selection import BLOCKS, select
 from hw.generate import generate, write_files
 from hw.ops.activation import Activation
 from hw.ops.layer_norm import LayerNorm

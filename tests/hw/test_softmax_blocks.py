@@ -8,10 +8,10 @@ from golden.operator_spec import TopKSpec
 from golden.ops.softmax import softmax
 from golden.ops.softmax_divider import softmax_divider
 from golden.ops.top_k import top_k
-from hw.catalog import select
-from hw.description import describe
+from hw.catalog.description import describe
+from hw.catalog.selection import select
+from hw.catalog.softmax.reference import probabilities, quotients, ranked
 from hw.generate import generate
-from hw.softmax_reference import probabilities, quotients, ranked
 
 RNG = np.random.default_rng(9)
 

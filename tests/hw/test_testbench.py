@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from generated import BEATS, BLOCKS, command, each_case, generated, icarus, read
 
-from hw.catalog import select
+from hw.catalog.selection import select
 from hw.generate import write_files
 from hw.guide import WAIVERS
 from hw.macro.schedule import cycles

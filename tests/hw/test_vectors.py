@@ -8,9 +8,9 @@ from generated import BEATS, BLOCKS, ROOT, each_case, generated, read
 from golden.configs import REQUANTIZERS
 from golden.integer import RowScale, matmul, requantize
 from golden.spec import RequantizeSpec
-from hw.catalog import select
+from hw.catalog.core.reference import core_beats, requantized, requantizer_beats
+from hw.catalog.selection import select
 from hw.generate import generate
-from hw.reference import core_beats, requantized, requantizer_beats
 
 
 @each_case("words", "tokens", "halves", "skip")

@@ -1,31 +1,11 @@
-"""The attention engine by name, and what is told of it."""
+"""What the attention engine does, in words: formula, time, rules, ports."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from golden.configs import ENGINES
 from golden.operator_spec import AttentionSpec
-from hw.block import DEFAULT, Block
-from hw.engine.engine import Engine
+from hw.catalog.port import Description, Port
 from hw.engine.plan import EnginePlan
-from hw.engine_reference import engine_beats
-from hw.port import Description, Port
-
-ENGINE_BLOCKS: Mapping[str, Block] = {
-    "engine": Block(
-        summary="attention engine: scores, softmax and context of heads on one array",
-        specs=ENGINES,
-        plans={
-            DEFAULT: EnginePlan(),
-            "head-32": EnginePlan(head_size=32),
-            "head-128": EnginePlan(head_size=128),
-            "small": EnginePlan(head_size=8, lanes=4, rows=16, longest=64, output_lanes=1),
-        },
-        create=Engine,
-        beats=engine_beats,
-        require=lambda spec, plan: plan.require(spec),
-    ),
-}
 
 
 def _engine(spec: AttentionSpec, plan: EnginePlan) -> Description:

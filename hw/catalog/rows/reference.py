@@ -1,6 +1,7 @@
 """Stimulus and answers for the generated operators over rows, from their definitions.
 
-As ``hw.reference``: in exact integers, apart from ``golden``, to which a test holds them.
+As ``hw.catalog.core.reference``: exact integers, apart from ``golden``, to which a test holds
+them.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from golden.operator_spec import LayerNormSpec, ResidualAddSpec
 from golden.spec import RequantizeSpec, RowScaleSpec
 from golden.table_spec import ReciprocalRootSpec, TableSpec
 from golden.tables import function_table, reciprocal_fraction_bits, reciprocal_table
+from hw.catalog.core.reference import magnitudes, requantized
 from hw.ops.interpolate import segments
 from hw.ops.plan import (
     ActivationPlan,
@@ -23,7 +25,6 @@ from hw.ops.plan import (
     QuantizeRowsPlan,
     TableShape,
 )
-from hw.reference import magnitudes, requantized
 from hw.vectors import Beats
 
 HALF = Fraction(1, 2)

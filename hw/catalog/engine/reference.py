@@ -1,6 +1,7 @@
 """Stimulus and answers for the generated attention engine, from its definition.
 
-As ``hw.reference``: in exact integers, apart from ``golden``, to which a test holds them.
+As ``hw.catalog.core.reference``: exact integers, apart from ``golden``, to which a test holds
+them.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import numpy as np
 
 from golden.operator_spec import AttentionSpec
 from golden.table_spec import ExponentialSpec, ReciprocalSpec
+from hw.catalog.core.reference import stack
+from hw.catalog.rows.reference import interpolated
 from hw.engine.plan import EnginePlan
-from hw.reference import stack
-from hw.row_reference import interpolated
 from hw.vectors import Beats
 
 HALF = Fraction(1, 2)

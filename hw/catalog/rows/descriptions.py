@@ -6,6 +6,7 @@ from typing import Any
 from golden.operator_spec import LayerNormSpec, RecurrentSpec, ResidualAddSpec
 from golden.spec import RequantizeSpec, RowScaleSpec
 from golden.table_spec import TableSpec
+from hw.catalog.port import Description, Port
 from hw.ops.activation import Activation
 from hw.ops.affine import Affine
 from hw.ops.embedding import Embedding
@@ -24,7 +25,6 @@ from hw.ops.residual_add import ResidualAdd
 from hw.ops.row_moments import RowMoments, reciprocal_fraction_bits
 from hw.ops.state_lane import Cell, stage_count
 from hw.ops.state_update import has_two_passes
-from hw.port import Description, Port
 
 _LANE = ("lane",)
 _LAST = Port(meaning="last beat of a row")

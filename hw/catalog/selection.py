@@ -6,55 +6,13 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from golden.configs import CORES, MACROS, REQUANTIZERS
-from hw.block import DEFAULT, Block
-from hw.core.core import Core
-from hw.core.plan import CorePlan
-from hw.engine_blocks import ENGINE_BLOCKS
-from hw.macro.macro import Macro
-from hw.macro.plan import PLANS, MacroPlan
-from hw.ops.plan import RequantizerPlan
-from hw.ops.requantize import Requantizer
-from hw.reference import core_beats, macro_beats, requantizer_beats
-from hw.row_blocks import ROW_BLOCKS
-from hw.softmax_blocks import SOFTMAX_BLOCKS
+from hw.catalog.block import DEFAULT, Block
+from hw.catalog.core.blocks import CORE_BLOCKS
+from hw.catalog.engine.blocks import ENGINE_BLOCKS
+from hw.catalog.rows.blocks import ROW_BLOCKS
+from hw.catalog.softmax.blocks import SOFTMAX_BLOCKS
 
-_MACRO_PLANS = {DEFAULT: MacroPlan(), **PLANS}
-
-BLOCKS: Mapping[str, Block] = {
-    "macro": Block(
-        summary="CIM macro: inputs times stored weights, one sum per column",
-        specs=MACROS,
-        plans=_MACRO_PLANS,
-        create=Macro,
-        beats=macro_beats,
-        require=lambda spec, plan: plan.require(spec),
-        macro=lambda spec: spec,
-    ),
-    "core": Block(
-        summary="several macros with partial sums and a requantizer",
-        specs=CORES,
-        plans={name: CorePlan(macro=plan) for name, plan in _MACRO_PLANS.items()},
-        create=Core,
-        beats=core_beats,
-        require=lambda spec, plan: plan.require(spec),
-        macro=lambda spec: spec.macro,
-    ),
-    "requantizer": Block(
-        summary="accumulators to narrow codes, rounded once",
-        specs=REQUANTIZERS,
-        plans={DEFAULT: RequantizerPlan()},
-        create=lambda spec, plan: Requantizer(
-            spec, lanes=plan.requantizer_lanes, tag_bits=plan.tag_bits
-        ),
-        beats=lambda spec, plan, rng, count: requantizer_beats(
-            spec, plan.requantizer_lanes, plan.tag_bits, rng, count
-        ),
-    ),
-    **ROW_BLOCKS,
-    **SOFTMAX_BLOCKS,
-    **ENGINE_BLOCKS,
-}
+BLOCKS: Mapping[str, Block] = {**CORE_BLOCKS, **ROW_BLOCKS, **SOFTMAX_BLOCKS, **ENGINE_BLOCKS}
 
 
 @dataclass(frozen=True, kw_only=True)

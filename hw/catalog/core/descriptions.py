@@ -1,24 +1,15 @@
-"""What each kind of block does, in words: formula, time, rules, meaning of its ports."""
+"""What the macro, the core and the requantizer do, in words: formula, time, rules, ports."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from golden.spec import CoreSpec, MacroSpec, RequantizeSpec
-from hw.catalog import Selection
+from hw.catalog.port import Description, Port
 from hw.core.plan import CorePlan
-from hw.engine_blocks import ENGINE_DESCRIPTIONS
 from hw.macro.plan import MacroPlan
 from hw.macro.step import digit_count
 from hw.ops.plan import RequantizerPlan
 from hw.ops.requantize import Requantizer
-from hw.port import Description, Port
-from hw.row_description import ROW_DESCRIPTIONS
-from hw.softmax_blocks import SOFTMAX_DESCRIPTIONS
-
-
-def describe(selection: Selection) -> Description:
-    """Return the description of a block with its spec and plan."""
-    return _DESCRIPTIONS[selection.block](selection.spec, selection.plan)
 
 
 def _sign(signed: bool) -> str:
@@ -166,11 +157,8 @@ def _requantizer(spec: RequantizeSpec, plan: RequantizerPlan) -> Description:
     )
 
 
-_DESCRIPTIONS: Mapping[str, Callable[[Any, Any], Description]] = {
+CORE_DESCRIPTIONS: Mapping[str, Callable[[Any, Any], Description]] = {
     "macro": _macro,
     "core": _core,
     "requantizer": _requantizer,
-    **ROW_DESCRIPTIONS,
-    **SOFTMAX_DESCRIPTIONS,
-    **ENGINE_DESCRIPTIONS,
 }

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 
 from golden.configs import ELEMENTWISE, LAYER_NORMS, RECURRENTS, RESIDUALS, ROW_SCALES, TABLES
-from hw import row_reference as reference
-from hw.block import DEFAULT, Block
+from hw.catalog.block import DEFAULT, Block
+from hw.catalog.rows import reference
+from hw.catalog.rows.state_reference import state_beats
 from hw.ops.activation import Activation
 from hw.ops.affine import Affine
 from hw.ops.embedding import Embedding
@@ -23,7 +24,6 @@ from hw.ops.quantize_rows import QuantizeRows
 from hw.ops.residual_add import ResidualAdd
 from hw.ops.state_lane import Cell
 from hw.ops.state_update import StateUpdate
-from hw.state_reference import state_beats
 
 _LANES = {DEFAULT: LanesPlan()}
 _SUMMARIES: dict[Cell, str] = {

@@ -1,6 +1,7 @@
 """Stimulus and answers for the generated softmax, max-finder and top-k, from their definitions.
 
-As ``hw.reference``: in exact integers, apart from ``golden``, to which a test holds them.
+As ``hw.catalog.core.reference``: exact integers, apart from ``golden``, to which a test holds
+them.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -6,11 +6,11 @@ from math import floor
 import numpy as np
 
 from golden.operator_spec import RecurrentSpec
+from hw.catalog.core.reference import magnitudes
+from hw.catalog.rows.reference import HALF, interpolated
 from hw.ops.plan import LanesPlan
 from hw.ops.state_lane import BITS, ONE_BITS, Cell, gate_count
 from hw.ops.state_update import has_two_passes
-from hw.reference import magnitudes
-from hw.row_reference import HALF, interpolated
 from hw.vectors import Beats
 
 

@@ -1,0 +1,1 @@
+"""The macro, the core and its requantizer."""

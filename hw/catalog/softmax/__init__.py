@@ -1,0 +1,1 @@
+"""Softmax, max-finder and top-k."""
