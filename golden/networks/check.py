@@ -80,11 +80,11 @@ def _roles(graph: Graph, operator: Operator) -> Iterator[Role]:
             yield _exponent(names[4], ())
         case "affine":
             yield _multiplier(names[1], requantize, width, signed=True)
-            yield _exponent(names[2], ())
+            yield Role(names[2], *requantize.exponent_range, ())
             yield _bias(names[3], requantize, width)
         case "multiply":
             yield _multiplier(names[2], requantize, ())
-            yield _exponent(names[3], ())
+            yield Role(names[3], *requantize.exponent_range, ())
         case "mean_pool" | "l2_normalize":
             yield _multiplier(names[1], requantize, ())
             yield _exponent(names[2], ())

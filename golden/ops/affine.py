@@ -21,5 +21,5 @@ def affine(
 ) -> Integers:
     """``(..., C) -> (..., C)``; ``multiplier`` (signed) and ``bias`` of ``(C,)``."""
     signed = np.asarray(x).astype(np.int64) * np.sign(multiplier)
-    scale = unit_rows(signed, exponent_offset)
+    scale = unit_rows(spec, signed, exponent_offset)
     return requantize(spec, signed, np.abs(multiplier), bias, scale)

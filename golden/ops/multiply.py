@@ -20,4 +20,4 @@ def multiply(
 ) -> Integers:
     """Product of two arrays of one shape, ``(..., D)``; one ``multiplier`` for all."""
     product = np.asarray(x).astype(np.int64) * np.asarray(y)
-    return requantize(spec, product, multiplier, 0, unit_rows(product, exponent_offset))
+    return requantize(spec, product, multiplier, 0, unit_rows(spec, product, exponent_offset))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from golden.integer import Integers, RowScale, integer_range, quantize_rows, round_shift
-from golden.spec import RequantizeSpec, RowScaleSpec
+from golden.spec import RequantizeSpec, RowScaleSpec, require_range
 
 HEAD_MULTIPLIER = 1 << 15
 """What is left as a channel's multiplier where the row scale has taken the head's."""
@@ -27,10 +27,15 @@ def move_exponent(row_scale: RowScale, offset: ArrayLike) -> RowScale:
     return RowScale(row_scale.mantissa, row_scale.exponent + np.asarray(offset, np.int64))
 
 
-def unit_rows(x: np.ndarray, offset: ArrayLike) -> RowScale:
-    """The row scale ``2**offset`` for every row of ``x``, where no row has a scale of its own."""
-    mantissa = np.full(x.shape[:-1], 1 << 15, np.int64)
-    return move_exponent(RowScale(mantissa, np.full_like(mantissa, -15)), offset)
+def unit_rows(spec: RequantizeSpec, x: np.ndarray, offset: ArrayLike) -> RowScale:
+    """The row scale ``2**offset`` for every row of ``x``, where no row has a scale of its own.
+
+    Raise ``ValueError`` for an ``offset`` that is no exponent of ``spec``.
+    """
+    for exponent in np.unique(offset):
+        require_range("exponent_offset", int(exponent), *spec.exponent_range)
+    mantissa = np.ones(x.shape[:-1], np.int64)
+    return move_exponent(RowScale(mantissa, np.zeros_like(mantissa)), offset)
 
 
 def head_scale(spec: RequantizeSpec, multiplier: ArrayLike, row_scale: RowScale) -> RowScale:

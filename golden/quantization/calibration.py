@@ -13,7 +13,7 @@ from golden.spec import RequantizeSpec
 # Row exponents before an offset: what quantize_rows, unit_rows, reciprocal and reciprocal_root
 # can give.
 CODE_EXPONENTS = (-15, 0)
-UNIT_EXPONENTS = (-15, -15)
+UNIT_EXPONENTS = (0, 0)
 RECIPROCAL_EXPONENTS = (-40, -16)
 LINEAR_ATTENTION_EXPONENTS = (-46, -16)
 ROOT_EXPONENTS = (-42, -16)

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.spec import RequantizeSpec
 from hw.ops.channel_numbers import ChannelNumbers, channel_layout
-from hw.ops.multiply import unit_exponent, unit_spec
+from hw.ops.multiply import unit_spec
 from hw.ops.plan import AffinePlan
 from hw.ops.requantize import Requantizer
 from hw.ops.row import latest, row_layout
@@ -16,8 +16,8 @@ from hw.stream import Buffer
 
 
 def settings_layout(spec: RequantizeSpec) -> data.StructLayout:
-    """What all rows of a tensor share; the range is that of ``hw.ops.multiply``."""
-    return data.StructLayout({"exponent_offset": signed(spec.exponent_bits + 1)})
+    """What all rows of a tensor share: the exponent of every row."""
+    return data.StructLayout({"exponent_offset": signed(spec.exponent_bits)})
 
 
 class Affine(wiring.Component):
@@ -76,7 +76,7 @@ class Affine(wiring.Component):
             row.ready.eq(operand.ready),
             numbers.group.eq(Mux(moved, Mux(row.p.last, 0, group + 1), group)),
             operand.p.mantissa.eq(1),
-            operand.p.exponent.eq(unit_exponent(spec, settings.exponent_offset)),
+            operand.p.exponent.eq(settings.exponent_offset),
             operand.p.tag.eq(row.p.last),
             self.o.valid.eq(result.valid),
             self.o.p.data.eq(result.p.data),

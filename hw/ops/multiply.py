@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from amaranth.hdl import Module, Value, signed, unsigned
+from amaranth.hdl import Module, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,25 +16,14 @@ from hw.pipeline import Pipeline, held
 
 def unit_spec(spec: RequantizeSpec, accumulator_bits: int) -> RequantizeSpec:
     """The requantizer of rows whose scale is a power of two: its mantissa is 1."""
-    shift = spec.bias_fraction_bits + spec.exponent_range[1]
-    return replace(spec, accumulator_bits=accumulator_bits, mantissa_bits=1, shift=shift)
-
-
-def unit_exponent(spec: RequantizeSpec, exponent_offset: Value) -> Value:
-    """Exponent for ``unit_spec``: what ``exponent_offset`` is for ``spec``."""
-    exponent = exponent_offset - (spec.shift - unit_spec(spec, spec.accumulator_bits).shift)
-    return exponent[: spec.exponent_bits].as_signed()
+    return replace(spec, accumulator_bits=accumulator_bits, mantissa_bits=1)
 
 
 def settings_layout(spec: RequantizeSpec) -> data.StructLayout:
-    """What all rows of a tensor share.
-
-    ``exponent_offset`` is at most ``shift - bias_fraction_bits``, so that no product is shifted
-    left, and not so small that nothing is left of it.
-    """
+    """What all rows of a tensor share; ``exponent_offset`` is the exponent of every row."""
     return data.StructLayout({
         "multiplier": unsigned(spec.multiplier_bits),
-        "exponent_offset": signed(spec.exponent_bits + 1),
+        "exponent_offset": signed(spec.exponent_bits),
     })
 
 
@@ -80,7 +69,7 @@ class Multiply(wiring.Component):
         moves = Pipeline(m, together(m, self.x, self.y), operand, 1).moves
         m.d.comb += [
             operand.p.mantissa.eq(1),
-            operand.p.exponent.eq(unit_exponent(spec, settings.exponent_offset)),
+            operand.p.exponent.eq(settings.exponent_offset),
             operand.p.tag.eq(held(m, moves, "last", self.x.p.last)),
             self.o.valid.eq(result.valid),
             self.o.p.data.eq(result.p.data),

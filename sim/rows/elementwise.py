@@ -22,6 +22,7 @@ from sim.tensors import Tensor, back_to_back, golden, join, row_beats
 
 SMALL = ELEMENTWISE["tiny"]
 TENSORS = 8
+BEATS = 60
 
 
 def _sum(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
@@ -41,14 +42,14 @@ def _sum(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
 
 
 def _products(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
-    return join([_product(point, rng, count // TENSORS) for _ in range(TENSORS)])
+    return _tensors(_product, point, rng, count)
 
 
 def _product(point: Point, rng: np.random.Generator, count: int) -> Tensor:
     spec, lanes = point.spec, point.plan.lanes
     x, y = _pair(rng, spec.output_bits, count, lanes)
     multiplier = int(magnitudes(rng, spec.multiplier_bits, 1, signed=False)[0])
-    offset = _offset(spec, rng, spec.output_bits - 1)
+    offset = _offset(spec, rng, multiplier, int(rng.integers(2 * spec.output_bits)))
     settings = {"multiplier": np.array([multiplier]), "exponent_offset": np.array([offset])}
     return Tensor(
         loads={"settings": settings},
@@ -58,7 +59,7 @@ def _product(point: Point, rng: np.random.Generator, count: int) -> Tensor:
 
 
 def _affines(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
-    return join([_affine(point, rng, count // TENSORS) for _ in range(TENSORS)])
+    return _tensors(_affine, point, rng, count)
 
 
 def _affine(point: Point, rng: np.random.Generator, count: int) -> Tensor:
@@ -70,7 +71,8 @@ def _affine(point: Point, rng: np.random.Generator, count: int) -> Tensor:
     multiplier = magnitudes(rng, spec.multiplier_bits + 1, width).clip(-limit, limit)
     bias_bits = min(spec.bias_bits, spec.output_bits + spec.bias_fraction_bits + 1)
     bias = magnitudes(rng, bias_bits, width)
-    offset = _offset(spec, rng, 0)
+    column = multiplier[rng.integers(width)]
+    offset = _offset(spec, rng, abs(int(column)), int(rng.integers(spec.output_bits)))
     order = rng.permutation(columns)
     numbers = np.pad(np.stack([multiplier, bias]), [(0, 0), (0, columns - width)])[:, order]
     return Tensor(
@@ -83,6 +85,17 @@ def _affine(point: Point, rng: np.random.Generator, count: int) -> Tensor:
     )
 
 
+def _tensors(
+    draw: Callable[[Point, np.random.Generator, int], Tensor],
+    point: Point,
+    rng: np.random.Generator,
+    count: int,
+) -> Stimulus:
+    """Short tensors, so that a long run tries many settings."""
+    number = max(TENSORS, count // BEATS)
+    return join([draw(point, rng, count // number) for _ in range(number)])
+
+
 def _pair(
     rng: np.random.Generator, bits: int, count: int, lanes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -92,13 +105,14 @@ def _pair(
     return rows(rng, bits, *shape), rows(rng, bits, *shape)
 
 
-def _offset(spec: RequantizeSpec, rng: np.random.Generator, more_bits: int) -> int:
-    """One that brings the largest product near the range of the output, or any."""
-    near = spec.shift - spec.multiplier_bits - more_bits + int(rng.integers(-3, 4))
+def _offset(
+    spec: RequantizeSpec, rng: np.random.Generator, multiplier: int, factor_bits: int
+) -> int:
+    """One that brings factors of so many bits near the range of the output, or any."""
     low, high = spec.exponent_range
-    highest = spec.shift - spec.bias_fraction_bits
-    anywhere = int(rng.integers(highest - (high - low), highest + 1))
-    return min(near, highest) if rng.random() < 0.6 else anywhere
+    near = spec.shift + spec.output_bits - multiplier.bit_length() - factor_bits
+    near = int(np.clip(near + rng.integers(-3, 4), low, high))
+    return near if rng.random() < 0.8 else int(rng.integers(low, high + 1))
 
 
 def _timing(

@@ -1,5 +1,7 @@
 """Operators that move integers, pick them or multiply them one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,21 @@ def test_multiply_is_within_its_bound() -> None:
     error = np.abs(multiply(spec, x, y, m, offset) - np.clip(exact, -(1 << 15), (1 << 15) - 1))
     assert (error <= 0.5 + 2.0**-16 * np.abs(exact) + 1e-9).all()
     assert error.max() > 0.45
+
+
+def test_rows_without_a_scale_need_no_mantissa() -> None:
+    x, y = integers(40, 8), integers(40, 8)[::-1]
+    narrow = replace(RequantizeSpec(), mantissa_bits=1)
+    for offset in (-32, 20, 31):
+        expected = np.floor(x * y * 3 * 2.0 ** (offset - narrow.shift) + 0.5)
+        expected = np.clip(expected, -(1 << 15), (1 << 15) - 1)
+        for spec in (narrow, RequantizeSpec()):
+            assert (multiply(spec, x, y, 3, offset) == expected).all()
+    for offset in (-33, 32):
+        with pytest.raises(ValueError, match=f"exponent_offset .* from -32 to 31, not {offset}"):
+            multiply(narrow, x, y, 3, offset)
+        with pytest.raises(ValueError, match=f"exponent_offset .* from -32 to 31, not {offset}"):
+            affine(narrow, x, np.full(8, 3), offset, np.zeros(8, int))
 
 
 def test_affine_is_a_batch_norm_within_its_bound() -> None:

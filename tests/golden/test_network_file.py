@@ -205,6 +205,7 @@ def test_a_file_of_another_maker_is_checked(saved: Path, change, message: str) -
     ("layer_norm", 1, 65536, "holds 65536, outside -65535 to 65535"),
     ("layer_norm", 3, -1, "holds -1, outside 0 to"),
     ("prepend", 1, 40000, "holds 40000, outside -32768 to 32767"),
+    ("affine", 2, 32, "holds 32, outside -32 to 31"),
     ("affine", 3, 1 << 40, "holds 1099511627776, outside"),
     ("gru", 4, -(1 << 40), "holds -1099511627776, outside"),
     ("gru", 1, 128, "holds 128, outside -127 to 127"),

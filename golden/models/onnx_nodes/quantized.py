@@ -53,7 +53,7 @@ def _product(a: np.ndarray, b: np.ndarray, factor: float, zero: int, dtype: np.d
     spec = RequantizeSpec()
     offset, (multiplier,) = fit_multipliers(spec, [np.array(factor)], UNIT_EXPONENTS)
     sums = matmul(a, b)
-    rounded = requantize(spec, sums, multiplier, 0, unit_rows(sums, offset)) + zero
+    rounded = requantize(spec, sums, multiplier, 0, unit_rows(spec, sums, offset)) + zero
     return np.clip(rounded, *integer_range(8, dtype.kind == "i"))
 
 
