@@ -9,7 +9,9 @@ from hw import yosys
 SELECT = "mutsel"
 """Input that chooses the mutant; 0 is the circuit itself."""
 
-# Word level, without what no simulation can see: bits cut off later, data of a disabled write.
+# Word level, without what no simulation can see: bits cut off later, data of a disabled write. A
+# memory that is read without a clock has an enable that Verilog cannot tell, so Yosys fails where
+# it is mutated: such a memory is left out, and what drives and reads it is not.
 _SCRIPT = """\
 read_verilog design.v
 hierarchy -top top
@@ -20,10 +22,11 @@ opt -full
 wreduce
 memory -nordff -nomap
 opt -full
-mutate -list {count} -seed {seed} -ctrl {select} {bits} 1 -o mutants.ys
+mutate -list {count} -seed {seed} -ctrl {select} {bits} 1 -o mutants.ys {cells}
 script mutants.ys
 write_verilog -noattr mutants.v
 """
+_CELLS = "t:* t:$mem_v2 r:RD_CLK_ENABLE=1'0 %i %d"
 _OPTION = re.compile(r"-(\w+) (\S+)")
 
 
@@ -60,7 +63,8 @@ def create_mutants(verilog: str, count: int, seed: int, cache: Path = yosys.CACH
     """Return ``count`` mutants of module ``top``, spread evenly by Yosys; ``seed`` chooses them."""
     if count < 1:
         raise ValueError(f"count must be at least 1, not {count}")
-    script = _SCRIPT.format(count=count, seed=seed, select=SELECT, bits=count.bit_length())
+    bits = count.bit_length()
+    script = _SCRIPT.format(count=count, seed=seed, select=SELECT, bits=bits, cells=_CELLS)
     done = yosys.run(script, {"design.v": verilog}, ["mutants.ys", "mutants.v"], cache)
     lines = done.outputs["mutants.ys"].splitlines()
     listed = tuple(_read(number, line) for number, line in enumerate(lines, 1))

@@ -18,7 +18,9 @@ TARGETS = {
     },
     "core": {"pairs": operator("core").point("pairs")},
     "softmax": {"small": operator("softmax").point("small")},
-    "max_finder": {"radix-4": operator("max_finder").point("radix-4")},
+    "softmax_divider": {"groups": operator("softmax_divider").point("groups")},
+    "max_finder": {name: operator("max_finder").point(name) for name in ("radix-4", "steps")},
+    "top_k": {"narrow": operator("top_k").point("narrow")},
     "layer_norm": {"small": operator("layer_norm").point("small")},
 }
 """Points of each row, by name; of any other row those that ``make test`` runs in Verilator."""
