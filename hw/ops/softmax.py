@@ -1,8 +1,9 @@
 """Softmax of whole rows: a max-finder, a sum of powers, its logarithm, and no divider."""
 
+from collections.abc import Callable
 from typing import Any
 
-from amaranth.hdl import Module, signed, unsigned
+from amaranth.hdl import Module, Shape, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -94,27 +95,40 @@ class Softmax(wiring.Component):
     def normalise(self, m: Module, distances: Any) -> None:
         """Join the second and the third pass to the distances."""
         spec, plan = self.spec, self.plan
-        narrow = distance_shape(spec, spec.output_bits)
-        m.submodules.both = both = Fork(distances.payload.shape(), 2)
+        kept = distance_shape(spec, spec.output_bits)
+        second, third = RowPower(spec, plan), Normalise(spec, plan)
+        self.join_passes(m, distances, kept, lambda x: clipped(x, kept.width), second, third)
+
+    def join_passes(
+        self,
+        m: Module,
+        rows: Any,
+        kept: Shape,
+        cut: Callable[[Value], Value],
+        second: wiring.Component,
+        third: wiring.Component,
+    ) -> None:
+        """Give rows to ``second``, its result of each with the row, cut to ``kept``, to ``third``."""
+        plan = self.plan
+        m.submodules.both = both = Fork(rows.payload.shape(), 2)
         m.submodules.gather = gather = GatherBuffer(
-            narrow, plan.lanes, plan.output_groups, plan.longest_groups + AHEAD
+            kept, plan.lanes, plan.output_groups, plan.longest_groups + AHEAD
         )
-        m.submodules.power = power = RowPower(spec, plan)
-        m.submodules.powers = powers = Queue(power_shape(spec, plan), 2)
-        m.submodules.normalise = normalise = Normalise(spec, plan)
-        wiring.connect(m, distances, both.i)
-        for lane, distance in enumerate(both.o[0].p.data):
-            m.d.comb += gather.i.p.data[lane].eq(clipped(distance, narrow.width))
+        m.submodules.second, m.submodules.third = second, third
+        m.submodules.totals = totals = Queue(second.o.payload.shape(), 2)
+        wiring.connect(m, rows, both.i)
+        for lane, x in enumerate(both.o[0].p.data):
+            m.d.comb += gather.i.p.data[lane].eq(cut(x))
         m.d.comb += [
             gather.i.p.last.eq(both.o[0].p.last),
             gather.i.valid.eq(both.o[0].valid),
             both.o[0].ready.eq(gather.i.ready),
         ]
-        wiring.connect(m, both.o[1], power.i)
-        wiring.connect(m, power.o, powers.i)
-        wiring.connect(m, gather.o, normalise.i)
-        wiring.connect(m, powers.o, normalise.power)
-        wiring.connect(m, normalise.o, wiring.flipped(self.o))
+        wiring.connect(m, both.o[1], second.i)
+        wiring.connect(m, second.o, totals.i)
+        wiring.connect(m, gather.o, third.i)
+        wiring.connect(m, totals.o, third.total)
+        wiring.connect(m, third.o, wiring.flipped(self.o))
 
 
 class Normalise(wiring.Component):
@@ -126,8 +140,8 @@ class Normalise(wiring.Component):
     -------
     i : :py:`In(stream.Signature(row_layout(distance, plan.output_lanes)))`
         ``distance_shape(spec, spec.output_bits)`` each.
-    power : :py:`In(stream.Signature(power_shape(spec, plan)))`
-        Of each row.
+    total : :py:`In(stream.Signature(power_shape(spec, plan)))`
+        The power of each row.
     o : :py:`Out(stream.Signature(code_row_layout(spec, plan)))`
     """
 
@@ -138,7 +152,7 @@ class Normalise(wiring.Component):
         distances = row_layout(distance_shape(spec, spec.output_bits), plan.output_lanes)
         super().__init__({
             "i": In(stream.Signature(distances)),
-            "power": In(stream.Signature(power_shape(spec, plan))),
+            "total": In(stream.Signature(power_shape(spec, plan))),
             "o": Out(stream.Signature(code_row_layout(spec, plan))),
         })
 
@@ -148,14 +162,14 @@ class Normalise(wiring.Component):
         both = stream.Signature(unsigned(1)).create()
         moves = Pipeline(m, both, self.o, self.STAGES).moves
         m.d.comb += [
-            both.valid.eq(self.i.valid & self.power.valid),
+            both.valid.eq(self.i.valid & self.total.valid),
             self.i.ready.eq(both.valid & both.ready),
-            self.power.ready.eq(self.i.ready & self.i.p.last),
+            self.total.ready.eq(self.i.ready & self.i.p.last),
             self.o.p.last.eq(held(m, moves, "last", self.i.p.last, self.STAGES)),
         ]
         finer = spec.antilogarithm.fraction_bits - spec.distance_fraction_bits
         for lane in range(self.plan.output_lanes):
-            y = self.i.p.data[lane].shift_left(finer) + self.power.payload
+            y = self.i.p.data[lane].shift_left(finer) + self.total.payload
             code = Antilogarithm(spec.antilogarithm, spec.output_bits, len(y))
             m.submodules[f"code_{lane}"] = code
             m.d.comb += [

@@ -9,15 +9,13 @@ from amaranth.lib.wiring import In, Out
 from golden.operator_spec import SoftmaxSpec
 from hw.ops.antilogarithm import Antilogarithm
 from hw.ops.divider import Divider
-from hw.ops.gather_buffer import GatherBuffer
 from hw.ops.plan import SoftmaxPlan
 from hw.ops.reciprocal import normalised
 from hw.ops.row import row_layout
 from hw.ops.row_power import total_shape
 from hw.ops.row_reduction import RowReduction
-from hw.ops.softmax import AHEAD, Softmax, code_row_layout
+from hw.ops.softmax import Softmax, code_row_layout
 from hw.pipeline import Pipeline, held
-from hw.stream import Fork, Queue
 
 
 class SoftmaxDivider(Softmax):
@@ -34,33 +32,17 @@ class SoftmaxDivider(Softmax):
         return 3 + passes + Divider.stages(spec.output_bits + 2) + Scale.STAGES
 
     def normalise(self, m: Module, distances: Any) -> None:
-        """Join the second and the third pass to the distances."""
+        """Join the second and the third pass to the distances, as terms."""
         spec, plan = self.spec, self.plan
-        kept = unsigned(spec.kept_bits)
         m.submodules.terms = terms = Terms(spec, plan, distances.payload.shape())
-        m.submodules.both = both = Fork(terms.o.payload.shape(), 2)
-        m.submodules.gather = gather = GatherBuffer(
-            kept, plan.lanes, plan.output_groups, plan.longest_groups + AHEAD
-        )
-        m.submodules.reciprocal = reciprocal = RowReciprocal(spec, plan)
-        m.submodules.scales = scales = Queue(reciprocal_layout(spec, plan), 2)
-        m.submodules.scale = scale = Scale(spec, plan)
         wiring.connect(m, distances, terms.i)
-        wiring.connect(m, terms.o, both.i)
         dropped = spec.term_bits - spec.kept_bits
-        for lane, term in enumerate(both.o[0].p.data):
-            cut = (term.as_unsigned() + (1 << dropped >> 1)) >> dropped
-            m.d.comb += gather.i.p.data[lane].eq(~cut)
-        m.d.comb += [
-            gather.i.p.last.eq(both.o[0].p.last),
-            gather.i.valid.eq(both.o[0].valid),
-            both.o[0].ready.eq(gather.i.ready),
-        ]
-        wiring.connect(m, both.o[1], reciprocal.i)
-        wiring.connect(m, reciprocal.o, scales.i)
-        wiring.connect(m, gather.o, scale.i)
-        wiring.connect(m, scales.o, scale.scale)
-        wiring.connect(m, scale.o, wiring.flipped(self.o))
+
+        def cut(term: Value) -> Value:
+            return ~((term.as_unsigned() + (1 << dropped >> 1)) >> dropped)
+
+        second, third = RowReciprocal(spec, plan), Scale(spec, plan)
+        self.join_passes(m, terms.o, unsigned(spec.kept_bits), cut, second, third)
 
 
 class Terms(wiring.Component):
@@ -162,7 +144,7 @@ class Scale(wiring.Component):
         kept = row_layout(unsigned(spec.kept_bits), plan.output_lanes)
         super().__init__({
             "i": In(stream.Signature(kept)),
-            "scale": In(stream.Signature(reciprocal_layout(spec, plan))),
+            "total": In(stream.Signature(reciprocal_layout(spec, plan))),
             "o": Out(stream.Signature(code_row_layout(spec, plan))),
         })
 
@@ -172,14 +154,14 @@ class Scale(wiring.Component):
         both = stream.Signature(unsigned(1)).create()
         moves = Pipeline(m, both, self.o, self.STAGES).moves
         m.d.comb += [
-            both.valid.eq(self.i.valid & self.scale.valid),
+            both.valid.eq(self.i.valid & self.total.valid),
             self.i.ready.eq(both.valid & both.ready),
-            self.scale.ready.eq(self.i.ready & self.i.p.last),
+            self.total.ready.eq(self.i.ready & self.i.p.last),
             self.o.p.last.eq(held(m, moves, "last", self.i.p.last, self.STAGES)),
         ]
-        exponent = held(m, moves, "exponent", self.scale.p.exponent)
+        exponent = held(m, moves, "exponent", self.total.p.exponent)
         for lane, inverted in enumerate(self.i.p.data):
-            product = held(m, moves, f"product_{lane}", ~inverted * self.scale.p.mantissa)
+            product = held(m, moves, f"product_{lane}", ~inverted * self.total.p.mantissa)
             # The smallest sum has the exponent term_bits - 1.
             finer = Cat(product)[spec.kept_bits :] >> exponent
             rounded = (finer + 1)[1 : spec.output_bits + 1]
