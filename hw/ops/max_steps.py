@@ -45,13 +45,19 @@ class MaxSteps(wiring.Component):
         }
         steps = (*code.compare, *code.select)
         step = Signal(range(len(steps)))
-        busy, last, start = Signal(), Signal(), Signal(init=1)
-        place = Signal(self.index_bits)
+        busy, start = Signal(), Signal(init=1)
+        # Set by a row's first element.
+        last, found = Signal(reset_less=True), Signal(reset_less=True)
+        place, index = (
+            Signal(self.index_bits, name=name, reset_less=True) for name in ("place", "index")
+        )
         x = self.i.p.data[0]
         m.d.comb += [
             self.i.ready.eq(~busy & (~self.o.valid | self.o.ready)),
             # The sign turned round: words compare unsigned.
             self.o.p.value.eq(Cat(words["m"][:-1], ~words["m"][-1])),
+            self.o.p.index.eq(index),
+            self.o.p.any.eq(found),
         ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -60,8 +66,8 @@ class MaxSteps(wiring.Component):
                 m.d.sync += [
                     words["m"].eq(0),
                     words["nm"].eq((1 << self.bits) - 1),
-                    self.o.p.index.eq(0),
-                    self.o.p.any.eq(0),
+                    index.eq(0),
+                    found.eq(0),
                 ]
             m.d.sync += [
                 words["a"].eq(Cat(x[:-1], ~x[-1])),
@@ -81,9 +87,9 @@ class MaxSteps(wiring.Component):
                         ~(_broadcast(left, width) | _broadcast(right, width))
                     )
             with m.If(step == len(steps) - 1):
-                m.d.sync += [step.eq(0), busy.eq(0), self.o.p.any.eq(1), self.o.valid.eq(last)]
-                with m.If(words[code.flag] | ~self.o.p.any):
-                    m.d.sync += self.o.p.index.eq(place)
+                m.d.sync += [step.eq(0), busy.eq(0), found.eq(1), self.o.valid.eq(last)]
+                with m.If(words[code.flag] | ~found):
+                    m.d.sync += index.eq(place)
         return m
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.configs import SOFTMAXES
-from golden.integer import Integers
+from golden.integer import Integers, integer_range
 from golden.operator_spec import SoftmaxSpec
 from golden.ops.softmax import softmax
 from golden.ops.softmax_divider import softmax_divider
@@ -26,11 +26,12 @@ Rows = list[tuple[NDArray[np.int64], NDArray[np.bool_]]]
 def score_rows(rng: np.random.Generator, bits: int, count: int, longest: int) -> Rows:
     """About ``count`` scores in rows of every length, with the masks that go with them.
 
-    Scores spread over a few powers of two, or over all magnitudes; some rows are all equal, one
-    hot, all least, or see nothing; one has the greatest length.
+    Scores spread over a few powers of two around any, or over all magnitudes; some rows are all
+    equal, one hot, all least, or see nothing; one has the greatest length.
     """
     rows: Rows = []
     total = 0
+    low, high = integer_range(bits)
     while total < count or len(rows) < 12:
         kind = len(rows) % 12
         length = (
@@ -39,9 +40,9 @@ def score_rows(rng: np.random.Generator, bits: int, count: int, longest: int) ->
             else int(rng.integers(1, longest >> rng.integers(0, 4), endpoint=True))
         )
         spread = 1 << int(rng.integers(1, bits - 1))
-        x = np.clip(rng.normal(0, spread / 4, length), -spread, spread - 1).astype(np.int64)
+        near = rng.normal(rng.integers(low, high), spread / 4, length)
+        x = np.clip(near, low, high).astype(np.int64)
         seen = rng.random(length) < rng.choice([0.5, 0.9, 1.0])
-        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         if kind == 0:
             x = magnitudes(rng, bits, length)
         elif kind == 1:
@@ -95,13 +96,13 @@ def largest_of(rows: Rows, bits: int) -> dict[str, NDArray]:
     }
 
 
-LONGEST = 200
+INDEX_BITS = {MaxFinderPlan: 8, MaxStepsPlan: 6}
 
 
 def _max_stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
     # Steps take twenty cycles an element: fewer of them tell as much.
-    count, longest = (count // 4, 40) if isinstance(point.plan, MaxStepsPlan) else (count, LONGEST)
-    rows = score_rows(rng, point.spec, count, longest)
+    count //= 4 if isinstance(point.plan, MaxStepsPlan) else 1
+    rows = score_rows(rng, point.spec, count, 1 << INDEX_BITS[type(point.plan)])
     beats = beats_of(rows, point.plan.lanes)
     return Stimulus(inputs={"i": beats}, outputs={"o": len(rows)})
 
@@ -133,9 +134,10 @@ def _steps_timing(
 
 
 def _max_component(point: Point) -> MaxFinder | MaxSteps:
+    index_bits = INDEX_BITS[type(point.plan)]
     if isinstance(point.plan, MaxStepsPlan):
-        return MaxSteps(point.spec)
-    return MaxFinder(point.spec, point.plan)
+        return MaxSteps(point.spec, index_bits)
+    return MaxFinder(point.spec, point.plan, index_bits)
 
 
 MAX_FINDER = Operator(
