@@ -108,7 +108,7 @@ class Softmax(wiring.Component):
         second: wiring.Component,
         third: wiring.Component,
     ) -> None:
-        """Give rows to ``second``, its result of each with the row, cut to ``kept``, to ``third``."""
+        """Give rows to ``second``; what it makes of each, and the row as ``kept``, to ``third``."""
         plan = self.plan
         m.submodules.both = both = Fork(rows.payload.shape(), 2)
         m.submodules.gather = gather = GatherBuffer(
