@@ -1,0 +1,1 @@
+"""The accelerator: units around one buffer, a sequencer, memory and control ports."""
