@@ -1,0 +1,84 @@
+"""Size of the vector unit: its word, its longest rows, its tables."""
+
+from dataclasses import dataclass, field
+
+from golden.operator_spec import LayerNormSpec, SoftmaxSpec
+from golden.spec import require_range
+from hw.ops.plan import MaxFinderPlan, SoftmaxPlan, TopKPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class VectorPlan:
+    """How much of everything the vector unit has.
+
+    word_bytes
+        Width of a buffer's word; half as many lanes of 16 bits.
+    address_bits
+        Width of a word's address.
+    width
+        Elements of the longest row that is rescaled by its own statistics or by column.
+    longest
+        Elements of the longest row that becomes codes by its own largest magnitude.
+    segments
+        Segments of all tables together, a multiple of 256.
+    lanes_per_table
+        Lanes that share a copy of the tables, each with a read port.
+    ranks
+        The most ranks that are kept of a row; 0 leaves top k out.
+    softmax
+        What the softmax of whole rows computes.
+    """
+
+    word_bytes: int = 64
+    address_bits: int = 16
+    width: int = 1024
+    longest: int = 3072
+    segments: int = 4096
+    lanes_per_table: int = 2
+    ranks: int = 8
+    softmax: SoftmaxSpec = field(default_factory=SoftmaxSpec)
+
+    def __post_init__(self) -> None:
+        if self.word_bytes not in {16, 32, 64}:
+            raise ValueError(f"word_bytes must be 16, 32 or 64, not {self.word_bytes!r}")
+        require_range("address_bits", self.address_bits, 4, 32)
+        require_range("width", self.width, 2 * self.lanes, 1 << 16)
+        require_range("longest", self.longest, 2 * self.lanes, 1 << 16)
+        require_range("segments", self.segments, 256, 4096)
+        if self.segments % 256:
+            raise ValueError(f"segments must be a multiple of 256, not {self.segments}")
+        require_range("ranks", self.ranks, 0, 64)
+        if self.lanes % self.lanes_per_table:
+            raise ValueError(
+                f"lanes_per_table must divide the {self.lanes} lanes, not be {self.lanes_per_table}"
+            )
+
+    @property
+    def lanes(self) -> int:
+        """Elements of 16 bits in a word."""
+        return self.word_bytes // 2
+
+    @property
+    def norm(self) -> LayerNormSpec:
+        """Layer norm of the longest row."""
+        return LayerNormSpec(width=self.width)
+
+    @property
+    def groups(self) -> int:
+        """Words of the longest row that is rescaled."""
+        return -(-self.width // self.lanes)
+
+    @property
+    def max_finder(self) -> MaxFinderPlan:
+        """The tree of softmax and argmax."""
+        return MaxFinderPlan(lanes=self.lanes)
+
+    @property
+    def softmax_plan(self) -> SoftmaxPlan:
+        """Rows of up to ``width`` elements."""
+        return SoftmaxPlan(max_finder=self.max_finder, longest=self.width)
+
+    @property
+    def top_k(self) -> TopKPlan:
+        """Indices of any row."""
+        return TopKPlan(longest=1 << 16)

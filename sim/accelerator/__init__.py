@@ -1,0 +1,1 @@
+"""The accelerator in simulation: its instructions in Python, its memory, its runs."""
