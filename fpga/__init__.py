@@ -1,0 +1,1 @@
+"""WHERE: boards, their tops, the host link, bitstreams."""

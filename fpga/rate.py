@@ -1,0 +1,18 @@
+"""Products a second of a design at the clock that nextpnr reports."""
+
+from fpga.boards import board
+from fpga.build import Report
+from hw.macro.step import digit_count
+
+
+def rate(report: Report) -> float | None:
+    """GMAC/s of a macro whose inputs never pause: MACs of a vector, clock, cycles of a vector.
+
+    None for designs that are no macro.
+    """
+    design = board(report.board).design(report.design)
+    if design.row != "macro":
+        return None
+    spec, plan = design.point.spec, design.point.plan
+    products = spec.lanes * spec.columns * plan.tokens
+    return products * report.megahertz / 1000 / digit_count(spec, plan)

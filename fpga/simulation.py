@@ -1,0 +1,71 @@
+"""The board ``sim``: a hosted design in Verilator, served on a pseudo-terminal."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import ClockDomain, Fragment
+from amaranth.lib import wiring
+
+from fpga.boards import Board
+from fpga.designs import Design
+from fpga.hosted import Hosted
+from sim.build import CACHE, EXECUTABLE, Recipe, build
+
+MAIN = Path(__file__).with_name("simulation.cpp")
+
+
+class Flat:
+    """The platform of a board's top in simulation: every definition in its place, as on a board."""
+
+    bitcells = "memory"
+    arithmetic = "words"
+
+
+def hosted_verilog(hosted: Hosted) -> str:
+    """Verilog of ``hosted`` with the ports clk, rst, rx and tx."""
+    fragment = Fragment.get(hosted, Flat())
+    domain = ClockDomain("sync")
+    fragment.add_domains(domain)
+    ports: dict[str, Any] = {
+        "clk": (domain.clk, None),
+        "rst": (domain.rst, None),
+        "rx": (hosted.rx, None),
+        "tx": (hosted.tx, None),
+    }
+    return verilog.convert_fragment(fragment, ports, "top", emit_src=False)[0]
+
+
+def simulator(target: wiring.Component, words: tuple[int, ...], divisor: int) -> Path:
+    """Build ``target`` behind a link and return the program that serves it."""
+    recipe = Recipe(
+        verilog=hosted_verilog(Hosted(target, words, divisor)),
+        main=f"#define DIVISOR {divisor}\n{MAIN.read_text()}",
+        # Amaranth writes the states of a machine and no others.
+        flags=("-Wno-CASEINCOMPLETE",),
+    )
+    return build(recipe, CACHE) / EXECUTABLE
+
+
+@contextmanager
+def served(program: Path) -> Iterator[str]:
+    """Run ``program`` and give the name of its terminal; it ends with the block."""
+    with subprocess.Popen(
+        [str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+@contextmanager
+def simulated(board: Board, design: Design) -> Iterator[str]:
+    """Serve ``design`` as ``board`` would and give the name of the port."""
+    words = board.identity(design).words()
+    with served(simulator(design.target(), words, board.divisor(design))) as port:
+        yield port
