@@ -1,0 +1,222 @@
+"""Control registers behind AXI4-Lite: start, status, faults, watchdog, counters."""
+
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hw.accelerator import registers as table
+from hw.accelerator.axi import OKAY, SLAVE_ERROR, register_signature
+from hw.accelerator.faults import FAULT_BITS, Fault
+from hw.accelerator.layout import UNITS
+from hw.stream import Buffer
+
+_SEQUENCER = UNITS.index("sequencer")
+
+
+class Control(wiring.Component):
+    """Runs one program at a time and tells how it went.
+
+    Start: ``run`` is 1 from the next cycle on, and ``start`` for its first one. An end, a fault,
+    the watchdog or a reset command takes ``run`` away at once and raises the interrupt; then
+    ``halt`` keeps the memory port from new bursts until it is ``drained``, and ``reset`` clears
+    the units for one cycle. A start that comes meanwhile waits for that. So every program finds the
+    machine as after power-on, whatever became of the one before.
+
+    A register is read in three cycles and written in two. Offsets without a register answer with a
+    slave error; so do writes to registers that are only read. Writes take whole words: a write
+    with a byte strobe missing is refused in the same way.
+
+    Parameters
+    ----------
+    configuration : what the register of that name reads as
+    word_bytes, cores, bus_bytes : for the register ``geometry``
+
+    Members
+    -------
+    bus : AXI4-Lite
+    interrupt : level, until cleared
+    run, start, program, arguments, memory_base, memory_size : for the machine
+    halt, reset : see above
+    drained : the memory port has nothing under way
+    ended : the sequencer met the program's end, all units idle
+    progress : an instruction ended or a word moved: the watchdog starts anew
+    faults : per unit its fault, the memory port's last
+    counted : per unit, bits in the order of ``hw.accelerator.registers.COUNTERS``
+    read_beats, written_beats : a memory beat moved
+    """
+
+    def __init__(self, *, configuration: int, word_bytes: int, cores: int, bus_bytes: int) -> None:
+        self.constants = {
+            "magic": table.MAGIC,
+            "version": table.VERSION,
+            "configuration": configuration,
+            "geometry": word_bytes | cores << 16 | bus_bytes << 24,
+        }
+        super().__init__({
+            "bus": Out(register_signature(table.ADDRESS_BITS)),
+            "interrupt": Out(1),
+            "run": Out(1),
+            "start": Out(1),
+            "program": Out(32),
+            "arguments": Out(32).array(table.ARGUMENTS),
+            "memory_base": Out(32),
+            "memory_size": Out(32),
+            "halt": Out(1),
+            "reset": Out(1),
+            "drained": In(1),
+            "ended": In(1),
+            "progress": In(1),
+            "faults": In(FAULT_BITS).array(len(UNITS) + 1),
+            "counted": In(len(table.COUNTERS)).array(len(UNITS)),
+            "read_beats": In(1),
+            "written_beats": In(1),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        values = {one.name: Signal(32, name=one.name, init=one.init) for one in table.registers()}
+        written = {
+            one.name: Signal(name=f"{one.name}_written")
+            for one in table.registers()
+            if one.access != "read"
+        }
+        data = Signal(32)
+        self._read(m, values)
+        self._write(m, written, data)
+        for one in table.registers():
+            if one.access == "both":
+                with m.If(written[one.name]):
+                    m.d.sync += values[one.name].eq(data)
+        m.d.comb += [values[name].eq(value) for name, value in self.constants.items()]
+        m.d.comb += [
+            self.program.eq(values["program"]),
+            self.memory_base.eq(values["memory_base"]),
+            self.memory_size.eq(values["memory_size"]),
+            *(
+                argument.eq(values[f"argument_{index + 1}"])
+                for index, argument in enumerate(self.arguments)
+            ),
+            self.interrupt.eq((values["interrupt"] & values["interrupt_enable"]).any()),
+        ]
+        self._sequence(m, values, written, data)
+        self._count(m, values)
+        return m
+
+    def _sequence(
+        self, m: Module, values: dict[str, Signal], written: dict[str, Signal], data: Signal
+    ) -> None:
+        """From start to end, to a quiet bus, to a reset machine."""
+        state, fault, unit = Signal(2), Signal(FAULT_BITS), Signal(4)
+        draining, waiting = Signal(), Signal()
+        found, faulty = Signal(FAULT_BITS), Signal(4)
+        for number, code in reversed(list(enumerate(self.faults))):
+            with m.If(code != 0):
+                m.d.comb += [found.eq(code), faulty.eq(number)]
+        quiet = Signal(32)
+        watchdog = values["watchdog"]
+        expired = Signal()
+        m.d.comb += expired.eq((watchdog != 0) & (quiet >= watchdog))
+        with m.If(~self.run | self.progress):
+            m.d.sync += quiet.eq(0)
+        with m.Else():
+            m.d.sync += quiet.eq(quiet + 1)
+
+        wanted, aborted = Signal(), Signal()
+        m.d.comb += [
+            wanted.eq((written["control"] & data[0]) | waiting),
+            aborted.eq(written["control"] & data[1]),
+            self.halt.eq(draining),
+            self.reset.eq(draining & self.drained),
+            values["status"].eq(Cat(state, draining, Const(0, 1), fault, unit)),
+        ]
+        m.d.sync += self.start.eq(0)
+        with m.If(written["interrupt"]):
+            m.d.sync += values["interrupt"].eq(values["interrupt"] & ~data)
+        with m.If(self.run):
+            failed = (found != 0) | expired
+            with m.If(failed | self.ended | aborted):
+                m.d.sync += [self.run.eq(0), draining.eq(1)]
+            with m.If(aborted):
+                m.d.sync += state.eq(table.IDLE)
+            with m.Elif(failed):
+                m.d.sync += [
+                    state.eq(table.FAULT),
+                    fault.eq(Mux(found != 0, found, Fault.WATCHDOG)),
+                    unit.eq(Mux(found != 0, faulty, _SEQUENCER)),
+                    values["interrupt"][1].eq(1),
+                ]
+            with m.Elif(self.ended):
+                m.d.sync += [state.eq(table.DONE), values["interrupt"][0].eq(1)]
+        with m.Else():
+            with m.If(draining & self.drained):
+                m.d.sync += draining.eq(0)
+            with m.If(aborted):
+                m.d.sync += [waiting.eq(0), state.eq(table.IDLE), fault.eq(0), unit.eq(0)]
+            with m.Elif(wanted):
+                m.d.sync += waiting.eq(draining)
+                with m.If(~draining):
+                    m.d.sync += [
+                        self.run.eq(1),
+                        self.start.eq(1),
+                        state.eq(table.RUNNING),
+                        fault.eq(0),
+                        unit.eq(0),
+                    ]
+
+    def _count(self, m: Module, values: dict[str, Signal]) -> None:
+        """Everything counts from a start on, while a program runs."""
+        steps: dict[str, Value] = {
+            "read_beats": self.read_beats,
+            "written_beats": self.written_beats,
+        }
+        for unit, counted in zip(UNITS, self.counted, strict=True):
+            for name, bit in zip(table.COUNTERS, counted, strict=True):
+                steps[f"{unit}_{name}"] = bit
+        cycles = Cat(values["cycles_low"], values["cycles_high"])
+        with m.If(self.start):
+            m.d.sync += [cycles.eq(1), *(values[name].eq(0) for name in steps)]
+        with m.Elif(self.run):
+            m.d.sync += cycles.eq(cycles + 1)
+            for name, step in steps.items():
+                with m.If(step):
+                    m.d.sync += values[name].eq(values[name] + 1)
+
+    def _read(self, m: Module, values: dict[str, Signal]) -> None:
+        bus = self.bus
+        m.submodules.answer = answer = Buffer(bus.r.payload.shape())
+        wiring.connect(m, answer.o, wiring.flipped(bus.r))
+        m.d.comb += [
+            answer.i.valid.eq(bus.ar.valid),
+            bus.ar.ready.eq(answer.i.ready),
+            answer.i.p.resp.eq(SLAVE_ERROR),
+        ]
+        with m.Switch(bus.ar.p.addr[2:]):
+            for one in table.registers():
+                with m.Case(one.offset >> 2):
+                    m.d.comb += answer.i.p.resp.eq(OKAY)
+                    if one.access != "write":
+                        m.d.comb += answer.i.p.data.eq(values[one.name])
+
+    def _write(self, m: Module, written: dict[str, Signal], data: Signal) -> None:
+        bus = self.bus
+        m.submodules.response = response = Buffer(bus.b.payload.shape())
+        wiring.connect(m, response.o, wiring.flipped(bus.b))
+        moves = Signal()
+        m.d.comb += [
+            response.i.valid.eq(bus.aw.valid & bus.w.valid),
+            moves.eq(response.i.valid & response.i.ready),
+            bus.aw.ready.eq(moves),
+            bus.w.ready.eq(moves),
+            response.i.p.resp.eq(SLAVE_ERROR),
+            data.eq(bus.w.p.data),
+        ]
+        with m.If(bus.w.p.strb.all()), m.Switch(bus.aw.p.addr[2:]):
+            for one in table.registers():
+                if one.access != "read":
+                    with m.Case(one.offset >> 2):
+                        m.d.comb += [
+                            response.i.p.resp.eq(OKAY),
+                            written[one.name].eq(moves),
+                        ]

@@ -1,0 +1,46 @@
+"""What can end a program before its end: the codes of the status register."""
+
+from enum import IntEnum
+
+from amaranth.hdl import Cat, Value
+
+FAULT_BITS = 4
+
+
+class Fault(IntEnum):
+    """A unit's ``fault``: the first one ends the program, with its unit's number beside it."""
+
+    NONE = 0
+    OPCODE = 1
+    FIELD = 2
+    MEMORY = 3
+    BUFFER = 4
+    READ = 5
+    WRITE = 6
+    IDENTIFIER = 7
+    WATCHDOG = 8
+
+
+MEANINGS = {
+    Fault.NONE: "none",
+    Fault.OPCODE: "an opcode that no unit knows",
+    Fault.FIELD: "a slot that the machine cannot serve: more tiles than cores, a register not there",
+    Fault.MEMORY: "an address outside memory, or no multiple of a word",
+    Fault.BUFFER: "an address outside the buffer",
+    Fault.READ: "the memory answered a read with an error",
+    Fault.WRITE: "the memory answered a write with an error",
+    Fault.IDENTIFIER: "an id that is not below the rows of its table",
+    Fault.WATCHDOG: "no progress for as many cycles as the watchdog register says",
+}
+"""One sentence each, for the register table and the driver."""
+
+
+def outside_buffer(words: int, base: Value, stride: Value, rows: Value, length: Value) -> Value:
+    """Whether ``rows`` rows of ``length`` words from ``base`` on leave a buffer of ``words`` words.
+
+    ``rows`` and ``length`` are at least 1. The last row's end decides: no stride is negative.
+    """
+    bits = words.bit_length()
+    wide = Cat(one[bits:] for one in (base, stride, length)).any()
+    last = (rows - 1).as_unsigned() * stride[:bits]
+    return wide | (base[:bits] + last + length[:bits] > words)

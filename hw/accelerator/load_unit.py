@@ -1,0 +1,177 @@
+"""The load unit: rows from memory to the buffer, by strides or by a list of ids."""
+
+from typing import Any
+
+from amaranth.hdl import Const, Module, Mux, Signal, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import Out
+
+from hw.accelerator.axi import ADDRESS_BITS
+from hw.accelerator.faults import Fault, outside_buffer
+from hw.accelerator.layout import (
+    COUNT_BITS,
+    read_signature,
+    unit_members,
+    write_job_layout,
+    write_signature,
+)
+from hw.accelerator.memory_layout import memory_read_signature
+from hw.accelerator.reader import Reader
+from hw.accelerator.writer import Writer
+from hw.stream import Queue
+
+ID_BITS = 32
+AHEAD = 4
+"""Instructions whose words may be on their way: a short one takes less than memory's latency."""
+
+
+class LoadUnit(wiring.Component):
+    """``buffer[to + n * to_stride + i] = memory[address + n * stride + i * W]`` for count 0 rows.
+
+    With gather the row in memory is ``id[n]`` instead of n. Later instructions ask for their words
+    while those of earlier ones are on their way, but ids are read when all earlier rows are there.
+    Throughput is one word per cycle; a gathered row takes three cycles at least.
+
+    Members
+    -------
+    instructions, completed, fault, busy, input_stalled, output_stalled : as every unit has
+    memory_stalled : waits for a word of memory
+    memory : a client of the memory port
+    ids : port of the buffer that ids are read from
+    port : port of the buffer that rows are written to
+    """
+
+    def __init__(self, buffer_words: int, word_bytes: int) -> None:
+        self.buffer_words, self.word_bytes = buffer_words, word_bytes
+        self.address_bits = (buffer_words - 1).bit_length()
+        super().__init__({
+            **unit_members(),
+            "memory_stalled": Out(1),
+            "memory": Out(memory_read_signature(word_bytes)),
+            "ids": Out(read_signature(self.address_bits, word_bytes)),
+            "port": Out(write_signature(self.address_bits, word_bytes)),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.reader = reader = Reader(self.address_bits, self.word_bytes)
+        m.submodules.writer = writer = Writer(self.address_bits, self.word_bytes)
+        m.submodules.jobs = jobs = Queue(write_job_layout(self.address_bits), AHEAD)
+        wiring.connect(m, reader.port, wiring.flipped(self.ids))
+        wiring.connect(m, writer.port, wiring.flipped(self.port))
+        wiring.connect(m, jobs.o, writer.jobs)
+        wiring.connect(m, wiring.flipped(self.memory.words), writer.i)
+
+        under_way = Signal(range(AHEAD + 2))
+        begins, nothing = Signal(), Signal()
+        m.d.sync += under_way.eq(under_way + begins - writer.finished)
+        needs_id = self._ask(m, jobs.i, reader, begins, nothing, under_way)
+        waits = (under_way != 0) & ~self.memory.words.valid
+        m.d.comb += [
+            self.completed.eq(writer.finished | nothing),
+            self.busy.eq(under_way != 0),
+            self.input_stalled.eq(needs_id & ~reader.o.valid),
+            self.output_stalled.eq(self.port.requests.valid & ~self.port.requests.ready),
+            self.memory_stalled.eq(waits & ~self.input_stalled),
+        ]
+        return m
+
+    def _ask(
+        self,
+        m: Module,
+        job: Any,
+        reader: Reader,
+        begins: Signal,
+        nothing: Signal,
+        under_way: Signal,
+    ) -> Signal:
+        """Take instructions and ask memory for each row; return whether an id is needed."""
+        given = self.instructions.p
+        rows, gathers = given.counts[0], given.flags[0]
+        address, stride, words, to, to_stride, ids, table = list(given.slots)[:7]
+        per_word = 8 * self.word_bytes // ID_BITS
+        id_words = ((rows + (per_word - 1)) >> (per_word - 1).bit_length())[:COUNT_BITS]
+        empty, wrong = Signal(), Signal()
+        wrong_ids = outside_buffer(self.buffer_words, ids, Const(0), Const(1), id_words)
+        m.d.comb += [
+            empty.eq((rows == 0) | (words == 0)),
+            wrong.eq(
+                outside_buffer(self.buffer_words, to, to_stride, rows, words)
+                | (gathers & wrong_ids)
+            ),
+            job.p.base.eq(to),
+            job.p.stride.eq(to_stride),
+            job.p.rows.eq(rows),
+            job.p.words.eq(words),
+            reader.jobs.p.base.eq(ids),
+            reader.jobs.p.rows.eq(1),
+            reader.jobs.p.words.eq(id_words),
+        ]
+
+        request = self.memory.requests
+        row_address, start = Signal(ADDRESS_BITS, reset_less=True), Signal(ADDRESS_BITS)
+        step, length = Signal(ADDRESS_BITS), Signal(COUNT_BITS)
+        left, place = Signal(COUNT_BITS), Signal(range(max(2, per_word)))
+        last, needs_id = Signal(), Signal()
+        identifier, limit = Signal(ID_BITS), Signal(ID_BITS)
+        m.d.comb += [
+            last.eq(left == 1),
+            request.p.address.eq(row_address),
+            request.p.words.eq(length),
+        ]
+        with m.FSM():
+            with m.State("READY"):
+                # Ids may be what an earlier instruction loads.
+                waits = (empty | gathers) & (under_way != 0)
+                with m.If(self.instructions.valid & ~waits & (self.fault == 0)):
+                    with m.If(empty):
+                        m.d.comb += [self.instructions.ready.eq(1), nothing.eq(1)]
+                    with m.Elif(wrong):
+                        m.d.sync += self.fault.eq(Fault.BUFFER)
+                    with m.Elif(job.ready & (reader.jobs.ready | ~gathers)):
+                        m.d.comb += [
+                            self.instructions.ready.eq(1),
+                            begins.eq(1),
+                            job.valid.eq(1),
+                            reader.jobs.valid.eq(gathers),
+                        ]
+                        m.d.sync += [
+                            start.eq(address),
+                            row_address.eq(address),
+                            step.eq(stride),
+                            length.eq(words),
+                            left.eq(rows),
+                            limit.eq(table),
+                            place.eq(0),
+                        ]
+                        m.next = "ROWS"
+                        with m.If(gathers):
+                            m.next = "ID"
+            with m.State("ROWS"):
+                m.d.comb += request.valid.eq(1)
+                with m.If(request.ready):
+                    m.d.sync += [row_address.eq(row_address + step), left.eq(left - 1)]
+                    with m.If(last):
+                        m.next = "READY"
+            with m.State("ID"):
+                m.d.comb += needs_id.eq(1)
+                ends = last | (place == per_word - 1)
+                word = data.View(data.ArrayLayout(unsigned(ID_BITS), per_word), reader.o.p.data)
+                with m.If(reader.o.valid):
+                    m.d.comb += reader.o.ready.eq(ends)
+                    m.d.sync += [identifier.eq(word[place]), place.eq(Mux(ends, 0, place + 1))]
+                    m.next = "PRODUCT"
+            with m.State("PRODUCT"):
+                m.d.sync += row_address.eq(start + identifier * step)
+                m.next = "GATHERED"
+                with m.If(identifier >= limit):
+                    m.d.sync += self.fault.eq(Fault.IDENTIFIER)
+                    m.next = "READY"
+            with m.State("GATHERED"):
+                m.d.comb += request.valid.eq(1)
+                with m.If(request.ready):
+                    m.d.sync += left.eq(left - 1)
+                    m.next = "ID"
+                    with m.If(last):
+                        m.next = "READY"
+        return needs_id
