@@ -79,10 +79,7 @@ class CoreUnit(wiring.Component):
         m.d.comb += [
             passes.i.valid.eq(self.instructions.valid),
             self.instructions.ready.eq(passes.i.ready),
-            *(
-                passes.i.p[name].eq(value)
-                for name, value in pass_of(instruction, layout).items()
-            ),
+            *(passes.i.p[name].eq(value) for name, value in pass_of(instruction, layout).items()),
         ]
         wiring.connect(m, passes.o[0], feed.i)
         wiring.connect(m, passes.o[1], scale_feed.i)
@@ -107,10 +104,7 @@ class CoreUnit(wiring.Component):
             vectors, x = core.i.p, feed.o.p
             m.d.comb += [
                 Value.cast(vectors.data).eq(x.data),
-                *(
-                    vectors[name].eq(x[name])
-                    for name in ("set", "row", "first", "last", "release")
-                ),
+                *(vectors[name].eq(x[name]) for name in ("set", "row", "first", "last", "release")),
                 core.weights.payload.eq(self.weights.p.beat),
                 core.channels.payload.eq(self.channels.p.beat),
                 scale.i.p.mantissa.eq(scale_feed.o.p.scale),

@@ -75,7 +75,7 @@ def write_signature(address_bits: int, word_bytes: int) -> wiring.Signature:
 
 
 def read_job_layout(address_bits: int, word_bytes: int) -> data.StructLayout:
-    """``rows`` rows of ``words`` words, ``stride`` words from one to the next, at least one of each.
+    """``rows`` rows of ``words`` words, ``stride`` words from row to row, at least one of each.
 
     ``tail`` bytes of a row's last word count, the others read as zero; 0 stands for all.
     """

@@ -76,10 +76,7 @@ class Reader(wiring.Component):
                 ]
         both = self.port.words.valid & queue.o.valid
         tail = queue.o.p.tail
-        kept = Cat(
-            ((tail == 0) | (byte < tail)).replicate(8)
-            for byte in range(self.word_bytes)
-        )
+        kept = Cat(((tail == 0) | (byte < tail)).replicate(8) for byte in range(self.word_bytes))
         m.d.comb += [
             self.o.valid.eq(both),
             self.o.p.data.eq(self.port.words.payload & kept),
