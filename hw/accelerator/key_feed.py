@@ -1,4 +1,4 @@
-"""Keys and values of a head as the engine takes them: block by block, for every block of queries."""
+"""Keys and values of a head as the engine takes them, again for every block of queries."""
 
 from typing import Any
 

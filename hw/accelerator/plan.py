@@ -1,0 +1,100 @@
+"""An accelerator as it is built: the sizes that programs know, and the plans behind them."""
+
+from dataclasses import dataclass, field
+
+from golden.operator_spec import AttentionSpec
+from golden.spec import CoreSpec, MacroSpec
+from golden.table_spec import ExponentialSpec
+from hw.accelerator.machine import MACHINES, Machine
+from hw.accelerator.vector.plan import VectorPlan
+from hw.core.plan import CorePlan
+from hw.engine.plan import EnginePlan
+from hw.macro.plan import MacroPlan
+
+FEEDERS: dict[str, MacroPlan] = {
+    "pairs": MacroPlan(weight_lanes=2),
+    "fixed": MacroPlan(weight_lanes=2, products="plain", bits_per_cycle=1),
+    "ring": MacroPlan(weight_lanes=2, feeder="ring", products="plain", bits_per_cycle=1),
+    "spill-2": MacroPlan(
+        weight_lanes=2, feeder="spill", helpers=2, products="plain", bits_per_cycle=1
+    ),
+}
+"""Macros of an accelerator's cores by the name of their feeder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorPlan:
+    """Everything that decides the RTL of an accelerator.
+
+    machine
+        Sizes that programs know.
+    macro
+        Plan of every macro; any gives the same results.
+    macro_lanes
+        Inputs of a macro; a core has ``word_bytes / macro_lanes`` of them.
+    query_rows
+        Queries of a head that share one reading of its keys.
+    latency
+        Cycles of memory latency that the memory port hides.
+    vector
+        Sizes of the vector unit, its word and addresses apart.
+    """
+
+    machine: Machine
+    macro: MacroPlan = field(default_factory=lambda: FEEDERS["pairs"])
+    macro_lanes: int = 8
+    query_rows: int = 64
+    latency: int = 40
+    output_lanes: int = 8
+
+    @property
+    def address_bits(self) -> int:
+        """Width of a word's address in the buffer."""
+        return (self.machine.buffer_words - 1).bit_length()
+
+    @property
+    def core_spec(self) -> CoreSpec:
+        """Of each core: as many inputs as a word has bytes, half as many columns."""
+        machine = self.machine
+        macro = MacroSpec(
+            lanes=self.macro_lanes, columns=machine.lanes, weight_sets=machine.weight_sets
+        )
+        return CoreSpec(
+            macro=macro, macros=machine.word_bytes // self.macro_lanes, rows=machine.core_rows
+        )
+
+    @property
+    def core_plan(self) -> CorePlan:
+        """Of each core."""
+        return CorePlan(macro=self.macro)
+
+    @property
+    def attention_spec(self) -> AttentionSpec:
+        """What the engine computes, probabilities of the widest codes."""
+        return AttentionSpec(
+            heads=1,
+            key_block=self.machine.key_block,
+            exponential=ExponentialSpec(unit=255),
+        )
+
+    @property
+    def engine_plan(self) -> EnginePlan:
+        """Of the engine."""
+        machine = self.machine
+        return EnginePlan(
+            head_size=machine.head_size,
+            lanes=machine.lanes,
+            rows=self.query_rows,
+            longest=machine.longest,
+            output_lanes=min(self.output_lanes, machine.lanes),
+        )
+
+    @property
+    def vector_plan(self) -> VectorPlan:
+        """Of the vector unit."""
+        machine = self.machine
+        return VectorPlan(word_bytes=machine.word_bytes, address_bits=self.address_bits)
+
+
+PLANS = {name: AcceleratorPlan(machine=machine) for name, machine in MACHINES.items()}
+"""By the names that the commands take."""
