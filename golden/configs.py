@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from golden.operator_spec import (
+    AdditiveAttentionSpec,
     AttentionSpec,
     LayerNormSpec,
     MaxFinderSpec,
@@ -141,4 +142,21 @@ ENGINES = {
     "default": AttentionSpec(heads=1, key_block=32),
     # A small array.
     "tiny": AttentionSpec(heads=1, key_block=8),
+}
+
+ADDITIVE_ATTENTIONS = {
+    # Keys and values of 8 bits, blocks of 128 keys.
+    "default": AdditiveAttentionSpec(),
+    # A small table, small blocks, narrow scales.
+    "tiny": AdditiveAttentionSpec(
+        fraction_bits=14,
+        index_bits=5,
+        comparison=RowScaleSpec(static_scale=30_000, mantissa_bits=8),
+        attention=AttentionSpec(
+            heads=1,
+            key_block=8,
+            reciprocal=ReciprocalSpec(mantissa_bits=8),
+            requantize=RequantizeSpec(multiplier_bits=8, mantissa_bits=8),
+        ),
+    ),
 }

@@ -1,7 +1,7 @@
 """What a block of the catalog does, in words: formula, time, rules, meaning of its ports."""
 
+from hw.catalog.attention.descriptions import ATTENTION_DESCRIPTIONS
 from hw.catalog.core.descriptions import CORE_DESCRIPTIONS
-from hw.catalog.engine.descriptions import ENGINE_DESCRIPTIONS
 from hw.catalog.port import Description
 from hw.catalog.rows.descriptions import ROW_DESCRIPTIONS
 from hw.catalog.selection import Selection
@@ -11,7 +11,7 @@ _DESCRIPTIONS = {
     **CORE_DESCRIPTIONS,
     **ROW_DESCRIPTIONS,
     **SOFTMAX_DESCRIPTIONS,
-    **ENGINE_DESCRIPTIONS,
+    **ATTENTION_DESCRIPTIONS,
 }
 
 

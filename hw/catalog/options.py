@@ -7,6 +7,7 @@ from typing import Any, get_args
 import click
 
 from golden.operator_spec import (
+    AdditiveAttentionSpec,
     AttentionSpec,
     LayerNormSpec,
     MaxFinderSpec,
@@ -20,6 +21,7 @@ from golden.table_spec import ReciprocalRootSpec, ReciprocalSpec, TableSpec
 from hw.core.plan import CorePlan
 from hw.engine.plan import EnginePlan
 from hw.macro.plan import MacroPlan
+from hw.ops.additive_plan import AdditiveAttentionPlan
 from hw.ops.plan import (
     ActivationPlan,
     AffinePlan,
@@ -40,6 +42,7 @@ RECORDS = (
     *(SoftmaxSpec, MaxFinderSpec, TopKSpec, ReciprocalSpec),
     *(SoftmaxPlan, MaxFinderPlan, TopKPlan),
     *(AttentionSpec, EnginePlan),
+    *(AdditiveAttentionSpec, AdditiveAttentionPlan),
 )
 
 

@@ -6,13 +6,13 @@ from typing import Any
 
 from amaranth.lib import wiring
 
+from hw.catalog.attention.blocks import ATTENTION_BLOCKS
 from hw.catalog.block import DEFAULT, Block
 from hw.catalog.core.blocks import CORE_BLOCKS
-from hw.catalog.engine.blocks import ENGINE_BLOCKS
 from hw.catalog.rows.blocks import ROW_BLOCKS
 from hw.catalog.softmax.blocks import SOFTMAX_BLOCKS
 
-BLOCKS: Mapping[str, Block] = {**CORE_BLOCKS, **ROW_BLOCKS, **SOFTMAX_BLOCKS, **ENGINE_BLOCKS}
+BLOCKS: Mapping[str, Block] = {**CORE_BLOCKS, **ROW_BLOCKS, **SOFTMAX_BLOCKS, **ATTENTION_BLOCKS}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.operator_spec import AdditiveAttentionSpec, AttentionSpec
+from golden.configs import ADDITIVE_ATTENTIONS
+from golden.operator_spec import AdditiveAttentionSpec
 from golden.ops.additive_attention import additive_attention
-from golden.spec import RowScaleSpec
 from hw.ops.additive_attention import AdditiveAttention
 from hw.ops.additive_plan import AdditiveAttentionPlan
 from sim.row import Cycles, Operator, Point, Stimulus
@@ -76,16 +76,17 @@ def _job(
         seen[:] = False
     # Scores of 2**8 to 2**13, or 2**15.5, where tanh is 1 throughout; contexts of 8 to 16 bits.
     largest = 128 * max(1, int(np.abs(energy).sum()))
-    multiplier = int(rng.integers(1 << 14, 1 << 16))
+    most = 1 << walk.requantize.multiplier_bits
+    multiplier = int(rng.integers(most // 4, most))
     wanted = np.log2(
         2.0 ** rng.uniform(*((14, 15.5) if kind == 2 else (8, 13))) / (largest * multiplier)
     )
     score = int(np.clip(round(wanted) + walk.requantize.shift - 15, *EXPONENTS))
-    context = walk.requantize.shift - int(rng.integers(7, 14))
+    context = walk.requantize.shift - int(rng.integers(7, 14)) + 16 - most.bit_length() + 1
     numbers = {
         "score_multiplier": multiplier,
         "score_offset": score,
-        "context_multiplier": int(rng.integers(1 << 14, 1 << 16)),
+        "context_multiplier": int(rng.integers(most // 4, most)),
         "context_offset": int(rng.integers(-64, 40)) if kind == 4 else context,
     }
     output = additive_attention(
@@ -160,11 +161,8 @@ ADDITIVE_ATTENTION = Operator(
     component=lambda point: AdditiveAttention(point.spec, point.plan),
     points={
         "small": Point(
-            spec=AdditiveAttentionSpec(
-                index_bits=5,
-                comparison=RowScaleSpec(static_scale=30_000),
-                attention=AttentionSpec(heads=1, key_block=8),
-            ),
+            # Sums that saturate show in tanh, and the last bits of narrow scales in codes.
+            spec=ADDITIVE_ATTENTIONS["tiny"],
             plan=SMALL,
         ),
         "default": Point(spec=AdditiveAttentionSpec(), plan=AdditiveAttentionPlan(), quick=False),

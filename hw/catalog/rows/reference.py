@@ -4,7 +4,7 @@ As ``hw.catalog.core.reference``: exact integers, apart from ``golden``, to whic
 them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 
@@ -85,15 +85,10 @@ def quantize_beats(
     for beats in lengths:
         row = magnitudes(rng, spec.input_bits, True, (beats * lanes,))
         largest = max(1, *(abs(int(value)) for value in row))
-        drop = largest.bit_length() - spec.index_bits
-        index = ceil(largest / Fraction(2) ** drop)
-        reciprocal = int(reciprocal_table(spec)[index - (1 << (spec.index_bits - 1))])
-        unit = Fraction(2) ** (reciprocal_fraction_bits(spec) + drop)
+        told, (mantissa, exponent) = quantized(spec, row.tolist(), largest)
         sent.append(row)
-        codes.append([floor(int(value) * reciprocal / unit + HALF) for value in row])
-        carry = index >> spec.index_bits
-        more = spec.mantissa_bits - spec.index_bits
-        scales.append(((index >> carry) << more, drop + carry - more + offset))
+        codes.append(told)
+        scales.append((mantissa, exponent + offset))
     mantissas, exponents = np.array(scales).T
     return {
         "i": Beats(fields=_joined(sent, lanes), after={"settings": np.full(sum(lengths), 1)}),
@@ -101,6 +96,22 @@ def quantize_beats(
         "o": Beats(fields=_joined([np.array(row) for row in codes], lanes)),
         "scales": Beats(fields={"mantissa": mantissas, "exponent": exponents}),
     }
+
+
+def quantized(
+    spec: RowScaleSpec, row: Sequence[int], largest: int
+) -> tuple[list[int], tuple[int, int]]:
+    """Codes of a row whose largest magnitude counts as ``largest``; mantissa and exponent of it."""
+    drop = largest.bit_length() - spec.index_bits
+    index = ceil(largest / Fraction(2) ** drop)
+    reciprocal = int(reciprocal_table(spec)[index - (1 << (spec.index_bits - 1))])
+    unit = Fraction(2) ** (reciprocal_fraction_bits(spec) + drop)
+    codes = [floor(value * reciprocal / unit + HALF) for value in row]
+    limit = spec.code_limit
+    carry = index >> spec.index_bits
+    more = spec.mantissa_bits - spec.index_bits
+    scale = (index >> carry) << more, drop + carry - more
+    return [min(max(code, -limit), limit) for code in codes], scale
 
 
 def activation_beats(

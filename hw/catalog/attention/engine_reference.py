@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from golden.operator_spec import AttentionSpec
-from golden.table_spec import ExponentialSpec, ReciprocalSpec
+from hw.catalog.attention.key_walk import HALF, dot, reciprocal, walked
 from hw.catalog.core.reference import stack
-from hw.catalog.rows.reference import interpolated
 from hw.engine.plan import EnginePlan
 from hw.vectors import Beats
 
-HALF = Fraction(1, 2)
 Rows = list[list[int]]
 
 
@@ -69,33 +67,17 @@ def engine_beats(
 
 def contexts(spec: AttentionSpec, head: Head) -> Rows:
     """The context of every query of a job, walking its keys block by block."""
-    numbers, unit = head.numbers, spec.exponential.fraction_bits
+    numbers = head.numbers
     results = []
     for n, (query, scale) in enumerate(zip(head.query, head.scales, strict=True)):
         mantissa, exponent = _head_scale(spec, numbers["score_multiplier"], *scale)
-        largest, total = -1 << (spec.requantize.output_bits - 1), 0
-        context = [0] * len(query)
-        for first in range(0, len(head.key), spec.key_block):
-            block = range(first, min(first + spec.key_block, len(head.key)))
-            seen = [
-                t
-                for t in block
-                if head.mask[t] and not (numbers["causal"] and t > numbers["position"] + n)
-            ]
-            scores = {
-                t: _requantized(spec, _dot(query, head.key[t]), mantissa, exponent) for t in seen
-            }
-            new = max([largest, *scores.values()])
-            terms = {t: _exponential(spec.exponential, new - x) for t, x in scores.items()}
-            whole, fraction = divmod(new - largest, 1 << unit)
-            factor = Fraction(interpolated(spec.factor, fraction), 1 << (spec.factor_bits + whole))
-            total = floor(total * factor + HALF) + sum(terms.values())
-            context = [
-                floor(old * factor + HALF) + sum(p * head.value[t][e] for t, p in terms.items())
-                for e, old in enumerate(context)
-            ]
-            largest = new
-        mantissa, exponent = _reciprocal(spec.reciprocal, total)
+        last = numbers["position"] + n if numbers["causal"] else len(head.key)
+        scores = [
+            _requantized(spec, dot(query, key), mantissa, exponent) if seen and t <= last else None
+            for t, (key, seen) in enumerate(zip(head.key, head.mask, strict=True))
+        ]
+        total, context = walked(spec, scores, head.value)
+        mantissa, exponent = reciprocal(spec.reciprocal, total)
         mantissa, exponent = _head_scale(
             spec, numbers["context_multiplier"], mantissa, exponent + numbers["context_offset"]
         )
@@ -115,25 +97,6 @@ def _requantized(spec: AttentionSpec, x: int, mantissa: int, exponent: int) -> i
     power = Fraction(2) ** (15 + exponent - spec.requantize.shift)
     limit = 1 << (spec.requantize.output_bits - 1)
     return min(max(floor(x * mantissa * power + HALF), -limit), limit - 1)
-
-
-def _exponential(spec: ExponentialSpec, distance: int) -> int:
-    whole, fraction = divmod(distance, 1 << spec.fraction_bits)
-    entry = interpolated(spec.table, fraction)
-    return floor(Fraction(entry, 1 << (spec.guard_bits + whole)) + HALF)
-
-
-def _reciprocal(spec: ReciprocalSpec, n: int) -> tuple[int, int]:
-    """Mantissa and exponent of ``1 / n``; the mantissa of ``1 / 0`` is 0."""
-    exponent = max(n, 1).bit_length() - 1
-    after = ((max(n, 1) << spec.fraction_bits) >> exponent) - (1 << spec.fraction_bits)
-    power = (exponent << spec.fraction_bits) + interpolated(spec.logarithm, after)
-    whole, fraction = divmod(power, 1 << spec.fraction_bits)
-    return interpolated(spec.power, fraction) if n else 0, -whole - spec.mantissa_bits
-
-
-def _dot(x: list[int], y: list[int]) -> int:
-    return sum(a * b for a, b in zip(x, y, strict=True))
 
 
 def _draw(

@@ -1,0 +1,1 @@
+"""Attention: the engine, and additive attention on vector lanes."""
