@@ -18,7 +18,7 @@ TARGETS = {
     },
     "core": {"pairs": operator("core").point("pairs")},
     "softmax": {"small": operator("softmax").point("small")},
-    "softmax_divider": {"groups": operator("softmax_divider").point("groups")},
+    "softmax_divider": {"small": operator("softmax_divider").point("small")},
     "max_finder": {name: operator("max_finder").point(name) for name in ("radix-4", "steps")},
     "top_k": {"narrow": operator("top_k").point("narrow")},
     "layer_norm": {"small": operator("layer_norm").point("small")},

@@ -215,7 +215,7 @@ SOFTMAX = Operator(
 SOFTMAX_DIVIDER = Operator(
     golden=lambda point, stimulus, cycles: _answers(softmax_divider, point, stimulus),
     component=lambda point: SoftmaxDivider(point.spec, point.plan),
-    points={"default": SOFTMAX.point("default"), "groups": SOFTMAX.point("groups")},
+    points={name: SOFTMAX.point(name) for name in ("default", "groups", "small")},
     stimulus=_softmax_stimulus,
     count=1500,
 )
