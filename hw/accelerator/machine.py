@@ -1,4 +1,4 @@
-"""What a program must know of the machine that it is made for: sizes, and nothing of its circuits."""
+"""What a program must know of its machine: sizes, and nothing of the circuits."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,9 @@ class Machine:
         Words on chip, and banks that they lie in by turns.
     key_block, head_size, longest
         The engine's block of keys, widest head and most keys.
-    row_elements
-        Elements of the longest row that the vector unit takes.
+    width, longest_codes, segments, ranks
+        Elements of the longest row that the vector unit rescales, and that it makes codes of;
+        segments of its tables; the most results of a top k.
     bus_bytes
         Bytes of memory in a cycle.
     """
@@ -33,7 +34,10 @@ class Machine:
     core_rows: int = 128
     weight_sets: int = 4
     banks: int = 8
-    row_elements: int = 4096
+    width: int = 1024
+    longest_codes: int = 3072
+    segments: int = 4096
+    ranks: int = 8
     bus_bytes: int = 64
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ _HELP = "\n\n".join(f"\b\n{part}" for part in (text.__doc__ or "").split("\n\n")
 
 @click.group(help=_HELP)
 def main() -> None:
-    """Command line of assembler and disassembler; networks are compiled by ``python -m sim compile``."""
+    """Assembler and disassembler; ``python -m sim compile`` compiles networks."""
 
 
 @main.command()

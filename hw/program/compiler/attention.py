@@ -1,0 +1,204 @@
+"""Attention on the engine: codes of each head by the vector unit, then one instruction per head."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from golden.graph import Operator
+from golden.operator_spec import AttentionSpec
+from golden.spec import RowScaleSpec
+from hw.program.compiler import vector
+from hw.program.compiler.build import Build
+from hw.program.compiler.layout import Layout, Place
+from hw.program.compiler.lengths import Length
+from hw.program.compiler.schedule import Change, Span
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """What an attention reads after query, key and value, of each head."""
+
+    key_scale: np.ndarray
+    value_scale: np.ndarray
+    score_multiplier: np.ndarray
+    context_multiplier: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, build: Build, names: tuple[str, ...]) -> "Numbers":
+        """From constants by their names."""
+        return cls(**dict(zip(cls.__dataclass_fields__, map(build.number, names), strict=True)))
+
+
+def require_spec(build: Build, name: str, spec: AttentionSpec) -> None:
+    """Raise ``ValueError`` unless the engine computes ``spec``."""
+    engine = AttentionSpec(heads=spec.heads, key_block=build.machine.key_block, causal=spec.causal)
+    unit = spec.exponential.unit
+    exponential = replace(engine.exponential, unit=unit)
+    if replace(engine, exponential=exponential) != spec or unit not in {15, 31, 63, 127, 255}:
+        raise ValueError(
+            f"attention {name!r} has the spec {spec}, but the engine computes {engine}: quantise "
+            f"the network with key_block={engine.key_block} and 8 bits"
+        )
+
+
+def attention(build: Build, operator: Operator) -> None:
+    """Codes and engine, head by head, so that vector unit and engine work side by side."""
+    spec: AttentionSpec = operator.spec
+    require_spec(build, operator.name, spec)
+    names = operator.inputs
+    numbers = Numbers.of(build, names[3:8])
+    query, key, value = (build.places[name] for name in names[:3])
+    mask = build.places[names[8]] if len(names) > 8 else None
+    operands = Operands(build, operator.name, query.layout, key.count, value.layout, query.count)
+    out = build.make(operator.name)
+    for head in range(spec.heads):
+        operands.query(query, head, int(numbers.offsets[0]))
+        operands.key(key, head, int(numbers.key_scale[head]))
+        operands.value(value, head, int(numbers.value_scale[head]))
+        operands.attend(out, head, numbers, spec, mask)
+    operands.release()
+
+
+class Operands:
+    """Codes of queries, keys and values of every head, each in rows of its own."""
+
+    def __init__(
+        self,
+        build: Build,
+        name: str,
+        query: Layout,
+        keys: Length,
+        value: Layout,
+        queries: Length,
+    ) -> None:
+        self.build, self.name = build, name
+        self.size = max(query.parts)
+        widest = max(*query.parts, *value.parts)
+        if min(*query.parts, *value.parts) != widest:
+            raise ValueError(f"attention {name!r} needs heads of one size for the engine")
+        if widest > build.machine.head_size:
+            raise ValueError(
+                f"attention {name!r} has heads of {widest}, but the engine's are {build.machine.head_size} "
+                f"at most: take a machine with a larger head_size"
+            )
+        if build.most(keys) > build.machine.longest:
+            raise ValueError(
+                f"attention {name!r} has up to {build.most(keys)} keys, but the engine takes "
+                f"{build.machine.longest}: lower the maximum length"
+            )
+        heads = len(query.parts)
+        self.code_words = -(-widest // build.machine.word_bytes)
+        self.queries = self._codes("queries", queries, heads * (1 + self.code_words))
+        self.keys = self._codes("keys", keys, heads * self.code_words)
+        self.values = self._codes("values", keys, heads * self.code_words)
+
+    def query(self, source: Place, head: int, offset: int) -> None:
+        """Codes of a head's queries, each with its row scale."""
+        values = vector.codes(RowScaleSpec(), offset)
+        self._quantize(source, head, self._of(self.queries, head, 1), values, "queries")
+
+    def key(self, source: Place, head: int, scale: int, **more: Any) -> None:
+        """Codes of a head's keys with a static scale."""
+        values = vector.codes(RowScaleSpec(static_scale=scale), 0, header=False)
+        self._quantize(source, head, self._of(self.keys, head), values, "keys", **more)
+
+    def value(self, source: Place, head: int, scale: int, **more: Any) -> None:
+        """Codes of a head's values with a static scale."""
+        values = vector.codes(RowScaleSpec(static_scale=scale), 0, header=False)
+        self._quantize(source, head, self._of(self.values, head), values, "values", **more)
+
+    def attend(
+        self,
+        out: Place,
+        head: int,
+        numbers: Numbers,
+        spec: AttentionSpec,
+        mask: Place | None,
+        keys: Length | None = None,
+    ) -> None:
+        """One head on the engine."""
+        build, lanes = self.build, self.build.machine.lanes
+        queries, all_keys = self.queries.count, self.keys.count
+        of = {
+            "queries": self._of(self.queries, head, 1),
+            "keys": self._of(self.keys, head),
+            "values": self._of(self.values, head),
+        }
+        values: dict[str, int] = {"causal": int(spec.causal), "masked": int(mask is not None)}
+        reads = []
+        for name, place in of.items():
+            values |= {name: place.word, f"{name}_stride": place.stride}
+            reads.append(build.span(place))
+        if mask is not None:
+            values["mask"] = mask.first
+            reads.append(Span(first=mask.first, words=mask.block.words))
+        first, beats = out.part(head), -(-self.size // lanes)
+        build.schedule.emit(
+            "attend",
+            counts=(
+                build.lengths.count(queries),
+                build.lengths.count(all_keys if keys is None else keys),
+            ),
+            values={
+                **values,
+                "beats": beats,
+                "contexts": first,
+                "contexts_stride": out.stride,
+                "score_multiplier": int(numbers.score_multiplier[head]),
+                "context_multiplier": int(numbers.context_multiplier[head]),
+                "context_offset": int(numbers.offsets[1]),
+                "probability_bits": spec.exponential.code_bits,
+            },
+            reads=reads,
+            writes=[build.span(out, beats, first)],
+            remark=f"{self.name}, head {head}",
+        )
+
+    def release(self) -> None:
+        """Give the codes' words back."""
+        for place in (self.queries, self.keys, self.values):
+            self.build.release(place.block)
+
+    def _codes(self, what: str, count: Length, words: int) -> Place:
+        layout = Layout((words * self.build.machine.lanes,), self.build.machine.lanes)
+        return self.build.place(f"{self.name}, codes of {what}", "codes", layout, count, words)
+
+    def _of(self, place: Place, head: int, header: int = 0) -> Place:
+        """A head's part of the codes."""
+        words = header + self.code_words
+        layout = Layout((words * self.build.machine.lanes,), self.build.machine.lanes)
+        columns = tuple(range(head * words, (head + 1) * words))
+        return replace(place, layout=layout, columns=columns)
+
+    def _quantize(
+        self,
+        source: Place,
+        head: int,
+        codes: Place,
+        values: Mapping[str, int],
+        what: str,
+        changes: tuple[Change, ...] = (),
+        count: Length | None = None,
+    ) -> None:
+        first = source.layout.first_word(head)
+        words = source.layout.part_words[head]
+        part = replace(
+            source,
+            layout=Layout((self.size,), self.build.machine.lanes),
+            columns=source.columns[first : first + words],
+        )
+        vector.emit(
+            self.build,
+            vector.Rows(
+                sources={"a": part},
+                values=dict(values),
+                codes=codes,
+                changes=changes,
+                remark=f"{self.name}, {what} of head {head}",
+            ),
+            source.count if count is None else count,
+            self.size,
+        )

@@ -1,0 +1,51 @@
+"""Gives words of the on-chip buffer away and takes them back."""
+
+from hw.program.compiler.layout import Block
+
+
+class Buffer:
+    """First fit from where the last block ended, so that what was freed last is reused last.
+
+    An instruction that writes where another still reads must wait for it.
+    """
+
+    def __init__(self, words: int) -> None:
+        self.words = words
+        self.most = 0
+        """The highest word that was ever given away."""
+        self._blocks: list[Block] = []
+        self._next = 0
+
+    @property
+    def used(self) -> int:
+        """Words that are given away."""
+        return sum(block.words for block in self._blocks)
+
+    def allocate(self, words: int, what: str) -> Block:
+        """A block of that many words."""
+        for start in (self._next, 0):
+            first = self._fit(words, start)
+            if first is not None:
+                block = Block(first=first, words=words)
+                self._blocks.append(block)
+                self._blocks.sort(key=lambda one: one.first)
+                self._next = first + words
+                self.most = max(self.most, self._next)
+                return block
+        raise ValueError(
+            f"{what} needs {words} words of the buffer, but {self.used} of {self.words} are in use: "
+            f"lower the maximum lengths or take a machine with a larger buffer"
+        )
+
+    def free(self, block: Block) -> None:
+        """Take a block back."""
+        self._blocks.remove(block)
+
+    def _fit(self, words: int, start: int) -> int | None:
+        for block in self._blocks:
+            if block.first + block.words <= start:
+                continue
+            if start + words <= block.first:
+                return start
+            start = block.first + block.words
+        return start if start + words <= self.words else None

@@ -1,0 +1,245 @@
+"""What the parts of the compiler share: the program while it is written, and where tensors are."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from golden.graph import Graph
+from hw.accelerator.machine import Machine
+from hw.program.compiler.buffer import Buffer
+from hw.program.compiler.layout import Block, Layout, Place
+from hw.program.compiler.lengths import Length, Lengths, length_of
+from hw.program.compiler.memory import Memory, Region
+from hw.program.compiler.schedule import Schedule, Span
+
+
+class Build:
+    """A program while it is written: ``places`` has every tensor that lies in the buffer.
+
+    A tensor leaves the buffer when all that read it are written (``used``).
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        machine: Machine,
+        lengths: Lengths,
+        layouts: dict[str, Layout],
+        trace: bool,
+    ) -> None:
+        self.graph = graph
+        self.machine = machine
+        self.lengths = lengths
+        self.layouts = layouts
+        self.trace = trace
+        self.memory = Memory()
+        self.buffer = Buffer(machine.buffer_words)
+        self.schedule = Schedule()
+        self.places: dict[str, Place] = {}
+        self.readers: Counter[str] = Counter()
+        self.inside: dict[str, tuple[str, int, int]] = {}
+        """Tensors that are made inside of another: its name, the row and word they begin with."""
+        self.first_set = 0
+        self.tables: dict[object, int] = {}
+        """Tables that the vector unit holds: their first segment / 256."""
+        self.channels: str = ""
+        """Whose channel numbers the vector unit holds."""
+
+    def size(self, name: str) -> tuple[int | str, ...]:
+        """Shape of a tensor or constant."""
+        if name in self.graph.tensors:
+            return self.graph.tensors[name].shape
+        return tuple(np.shape(self.graph.constants[name]))
+
+    def rows(self, name: str) -> Length:
+        """Rows of a tensor: a vector is one row."""
+        shape = self.size(name)
+        total = length_of(shape[0]) if len(shape) > 1 else Length(constant=1)
+        for size in shape[1:-1]:
+            if total.names or not isinstance(size, int):
+                raise ValueError(f"tensor {name!r} of shape {shape} has rows of unknown number")
+            total = Length(constant=total.constant * size)
+        return total
+
+    def most(self, count: Length) -> int:
+        """The most rows."""
+        return self.lengths.maximum(count)
+
+    def make(self, name: str, kind: str = "rows", words: int | None = None) -> Place:
+        """Room for a tensor: rows an odd number of words apart, so that banks take turns."""
+        if name in self.places:
+            return self.places[name]
+        if name in self.inside:
+            outer, offset, word = self.inside[name]
+            place = self.within(self.make(outer, kind), name, offset, word)
+        else:
+            layout, count = self.layouts[name], self.rows(name)
+            words = layout.words if words is None else words
+            place = self.place(name, kind, layout, count, words)
+        self.places[name] = place
+        return place
+
+    def place(self, name: str, kind: str, layout: Layout, count: Length, words: int) -> Place:
+        """Rows of ``words`` words in a block of their own."""
+        stride = words | 1
+        block = self.buffer.allocate(max(self.most(count), 1) * stride, f"tensor {name!r}")
+        block.users += 1
+        return Place(
+            kind=kind,
+            layout=layout,
+            count=count,
+            first=block.first,
+            stride=stride,
+            columns=tuple(range(words)),
+            block=block,
+        )
+
+    def share(self, place: Place) -> Place:
+        """The same place, or a part of it, for one more tensor."""
+        place.block.users += 1
+        return place
+
+    def scratch(self, words: int, what: str) -> Block:
+        """Words for a moment."""
+        block = self.buffer.allocate(words, what)
+        block.users += 1
+        return block
+
+    def release(self, block: Block) -> None:
+        """One tensor less in a block."""
+        block.users -= 1
+        if not block.users:
+            self.buffer.free(block)
+
+    def used(self, *names: str) -> None:
+        """An operator that reads these tensors is written."""
+        for name in names:
+            self.readers[name] -= 1
+            if self.readers[name] <= 0 and name in self.places:
+                self.release(self.places.pop(name).block)
+
+    def span(
+        self,
+        place: Place,
+        words: int | None = None,
+        word: int | None = None,
+        offset: int = 0,
+        rows: int | None = None,
+    ) -> Span:
+        """Words ``word`` on of rows ``offset`` on, as far as they can reach."""
+        return Span(
+            first=(place.word if word is None else word) + offset * place.stride,
+            words=place.layout.words if words is None else words,
+            stride=place.stride,
+            rows=self.most(place.count) - offset if rows is None else rows,
+        )
+
+    def load(
+        self,
+        region: Region,
+        place: Place,
+        words: int,
+        pitch: int,
+        count: Length | None = None,
+        remark: str = "",
+        offset: int = 0,
+    ) -> None:
+        """Rows of memory to the buffer."""
+        self.schedule.emit(
+            "load",
+            counts=(self.lengths.count(place.count if count is None else count),),
+            values={
+                "address": region.address + offset,
+                "pitch": pitch,
+                "words": words,
+                "buffer": place.word,
+                "stride": place.stride,
+            },
+            reads=self.memory_spans(region),
+            writes=[self.span(place, words, rows=self.most(count) if count else None)],
+            remark=remark,
+        )
+
+    def store(self, region: Region, place: Place, remark: str = "") -> None:
+        """Rows of the buffer to memory, whole, one behind the other."""
+        width = self.machine.word_bytes
+        for at, columns in _runs(place.columns):
+            word = place.first + columns[0]
+            self.schedule.emit(
+                "store",
+                counts=(self.lengths.count(place.count),),
+                values={
+                    "address": region.address + at * width,
+                    "pitch": len(place.columns) * width,
+                    "words": len(columns),
+                    "buffer": word,
+                    "stride": place.stride,
+                },
+                reads=[self.span(place, len(columns), word)],
+                writes=self.memory_spans(region),
+                remark=remark,
+            )
+
+    def memory_spans(self, region: Region) -> Sequence[Span]:
+        """The words of a region that the program writes."""
+        if region.fixed:
+            return ()
+        width = self.machine.word_bytes
+        return [Span(first=region.address // width, words=-(-region.size // width), memory=True)]
+
+    def constant_rows(self, name: str, layout: Layout) -> Region:
+        """A constant of rows of 16 bits in memory, its columns where the layout has them."""
+        table = np.atleast_2d(np.asarray(self.graph.constants[name]))
+        content = np.zeros((len(table), layout.words * layout.lanes), "<i2")
+        content[:, layout.positions] = table.reshape(len(table), -1)
+        return self.memory.add(f"{name} {layout.parts}", content)
+
+    def within(self, place: Place, name: str, offset: int = 0, word: int = 0) -> Place:
+        """Room for a tensor inside of another: rows ``offset`` on, columns of words ``word`` on."""
+        layout = self.layouts[name]
+        columns = place.columns[word : word + layout.words]
+        return self.share(
+            replace(
+                place,
+                layout=layout,
+                count=self.rows(name),
+                first=place.first + offset * place.stride,
+                columns=columns,
+            )
+        )
+
+    def rows_of_vector(self, name: str) -> Length:
+        """The length of ids or of a mask."""
+        return length_of(self.size(name)[0])
+
+    def load_words(self, region: Region, block: Block, remark: str) -> None:
+        """A block's words from memory."""
+        self.schedule.emit(
+            "load",
+            values={
+                "address": region.address,
+                "words": block.words,
+                "buffer": block.first,
+                "stride": block.words,
+            },
+            reads=self.memory_spans(region),
+            writes=[Span(first=block.first, words=block.words)],
+            remark=remark,
+        )
+
+    def number(self, name: str) -> np.ndarray:
+        """A constant as an array."""
+        return np.asarray(self.graph.constants[name])
+
+
+def _runs(columns: Sequence[int]) -> list[tuple[int, list[int]]]:
+    """Words that follow each other, with the place of the first among all."""
+    runs: list[tuple[int, list[int]]] = []
+    for at, column in enumerate(columns):
+        if runs and column == runs[-1][1][-1] + 1:
+            runs[-1][1].append(column)
+        else:
+            runs.append((at, [column]))
+    return runs

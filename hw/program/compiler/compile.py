@@ -1,0 +1,183 @@
+"""From an integer network to a program: operator by operator, in the graph's order."""
+
+from collections.abc import Callable, Mapping
+
+from golden.graph import Graph, Operator
+from hw.accelerator.machine import Machine
+from hw.program.compiler import attention, moves, products, rows
+from hw.program.compiler.build import Build
+from hw.program.compiler.finish import finish
+from hw.program.compiler.inputs import load_input, steps_by_host
+from hw.program.compiler.layout import Place
+from hw.program.compiler.layouts import Layouts
+from hw.program.compiler.lengths import Lengths, length_of
+from hw.program.compiler.steps import Step, steps
+from hw.program.formats import Format
+from hw.program.program import Program
+
+
+def compile_network(
+    graph: Graph,
+    machine: Machine,
+    maximums: Mapping[str, int] | None = None,
+    *,
+    trace: bool = False,
+) -> Program:
+    """The program of ``graph`` for any lengths up to ``maximums``.
+
+    Parameters
+    ----------
+    maximums : the most of every length that the graph's inputs name
+    trace : whether every tensor goes to memory, to be compared
+
+    Raise ``ValueError`` for what does not fit, with the operator and the reason.
+    """
+    compiler = Compiler(graph, machine, maximums or {}, trace)
+    compiler.run(graph.operators)
+    return compiler.finish()
+
+
+class Compiler:
+    """Walks over steps; each finds its operands in the buffer and leaves its results there."""
+
+    def __init__(
+        self, graph: Graph, machine: Machine, maximums: Mapping[str, int], trace: bool
+    ) -> None:
+        self.graph = graph
+        lengths = Lengths(_arguments(graph), maximums)
+        layouts = Layouts(graph, machine.lanes).find()
+        self.build = Build(graph, machine, lengths, layouts, trace)
+        self.build.inside = _inside(graph, layouts)
+        self.by_host = steps_by_host(graph)
+        self.inputs: dict[str, Format] = {}
+        self.outputs: dict[str, Format] = {}
+        self.traced: dict[str, Format] = {}
+        self.lengths_out: dict[str, int] = {}
+        self.lower: dict[str, Callable[[Step], None]] = {
+            "linear": lambda step: products.linears(self.build, step.operators),
+            "vector": lambda step: rows.rows(self.build, step),
+            "attention": lambda step: attention.attention(self.build, step.operators[0]),
+            "embedding": lambda step: moves.embedding(self.build, step.operators[0]),
+            "position": lambda step: moves.position(self.build, step.operators[0]),
+            "prepend": lambda step: moves.prepend(self.build, step.operators[0]),
+            "concat": lambda step: moves.concat(self.build, step.operators[0]),
+            "slice": lambda step: moves.slice_part(self.build, step.operators[0]),
+            "reshape": lambda step: moves.reshape(self.build, step.operators[0]),
+            "top_k": lambda step: moves.top_k(self.build, step.operators[0]),
+        }
+
+    def run(self, operators: tuple[Operator, ...]) -> None:
+        """Write the instructions of these operators."""
+        build = self.build
+        host = {one.name for chain in self.by_host.values() for one in chain}
+        operators = tuple(one for one in operators if one.name not in host)
+        keep = set(self.graph.tensors) if build.trace else set()
+        found = steps(self.graph, operators, keep)
+        for step in found:
+            build.readers.update(set(step.inputs))
+        build.readers.update(self.graph.outputs)
+        for step in found:
+            self.step(step)
+
+    def step(self, step: Step) -> None:
+        """Write one step, its inputs loaded before it; what is no longer read leaves the buffer."""
+        build = self.build
+        if step.kind not in self.lower:
+            raise ValueError(
+                f"operator {step.operators[0].name!r} of kind {step.kind!r} is none that the "
+                f"machine runs"
+            )
+        for name in step.inputs:
+            self.provide(name)
+        self.lower[step.kind](step)
+        scales = {one.outputs[1] for one in step.operators if one.kind == "quantize"}
+        for name in step.written:
+            if build.trace and name not in scales:
+                self._store(name, self.traced, f"{name} (trace)")
+            if name in self.graph.outputs:
+                self._store(name, self.outputs, name)
+        build.used(*set(step.inputs))
+        for name in step.written:
+            build.readers[name] += 1
+            build.used(name)
+
+    def provide(self, name: str) -> None:
+        """Load an input, unless it is in the buffer."""
+        build = self.build
+        source = self.by_host[name][0].inputs[0] if name in self.by_host else name
+        if name in build.places or source not in self.graph.inputs:
+            return
+        self.inputs[source] = load_input(build, name, self.by_host.get(name, ()))
+
+    def finish(self) -> Program:
+        """The program."""
+        self.build.schedule.emit("end")
+        return finish(self.build, self.inputs, self.outputs, self.traced, self.lengths_out)
+
+    def _store(self, name: str, formats: dict[str, Format], region_name: str) -> None:
+        """Write a tensor to memory, and remember how it lies there."""
+        build = self.build
+        place = build.places[name]
+        words = len(place.columns)
+        pitch = words * build.machine.word_bytes
+        region = build.memory.reserve(region_name, max(build.most(place.count), 1) * pitch)
+        build.store(region, place, region_name)
+        tensor = self.graph.tensors[name]
+        formats[name] = Format(
+            kind=place.kind,
+            address=region.address,
+            pitch=pitch,
+            shape=tensor.shape,
+            columns=_columns(self.graph, name, place, build.machine.word_bytes),
+            signed=tensor.signed,
+        )
+
+
+def _columns(graph: Graph, name: str, place: Place, word_bytes: int) -> tuple[int, ...]:
+    """Bytes from a row's begin to each element."""
+    if place.kind == "results":
+        maker = next(one for one in graph.operators if name in one.outputs)
+        first = 4 if maker.outputs.index(name) == 0 else 0
+        return tuple(first + word_bytes * rank for rank in range(len(place.columns)))
+    positions = [int(position) for position in place.layout.positions]
+    if place.kind == "scaled":
+        return tuple(word_bytes + position for position in positions)
+    return tuple(2 * position for position in positions)
+
+
+def _arguments(graph: Graph) -> tuple[str, ...]:
+    """Names of the inputs' lengths, in order."""
+    names: dict[str, None] = {}
+    for name in graph.inputs:
+        for size in graph.tensors[name].shape:
+            if isinstance(size, str):
+                names.update(dict.fromkeys(length_of(size).names))
+    return tuple(names)
+
+
+def _inside(graph: Graph, layouts: Mapping[str, object]) -> dict[str, tuple[str, int, int]]:
+    """Tensors that are made where a prepend or a concat wants them."""
+    found: dict[str, tuple[str, int, int]] = {}
+    made = {
+        name
+        for one in graph.operators
+        for name in one.outputs
+        if one.kind not in {"slice", "reshape"}
+    }
+    for operator in graph.operators:
+        if operator.kind == "prepend" and operator.inputs[0] in made:
+            rows = len(graph.constants[operator.inputs[1]])
+            found[operator.inputs[0]] = (operator.name, rows, 0)
+        elif operator.kind == "concat":
+            row, word = 0, 0
+            for name in operator.inputs:
+                if name in made:
+                    found.setdefault(name, (operator.name, row, word))
+                size = graph.tensors[name].shape[0]
+                if operator.spec.axis != 0:
+                    word += layouts[name].words  # type: ignore[attr-defined]
+                elif isinstance(size, int):
+                    row += size
+                else:
+                    break
+    return found

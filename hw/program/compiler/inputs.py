@@ -1,0 +1,85 @@
+"""Inputs: where the host writes them, and their way into the buffer."""
+
+from typing import Any
+
+from golden.graph import Graph, Operator
+from hw.program.compiler.build import Build
+from hw.program.compiler.layout import Layout, Place
+from hw.program.formats import Format
+
+_BY_HOST = {"windows", "reshape"}
+
+
+def steps_by_host(graph: Graph) -> dict[str, tuple[Operator, ...]]:
+    """By the tensor that is loaded: the windows and reshapes that the host does before it writes.
+
+    They move what an input holds, so its rows can be written as they are read.
+    """
+    found = {}
+    for name in graph.inputs:
+        chain: list[Operator] = []
+        last = name
+        while True:
+            readers = [one for one in graph.operators if last in one.inputs]
+            if len(readers) != 1 or readers[0].kind not in _BY_HOST or last in graph.outputs:
+                break
+            chain.append(readers[0])
+            last = readers[0].name
+        if any(one.kind == "windows" for one in chain):
+            found[last] = tuple(chain)
+    return found
+
+
+def kind_of(graph: Graph, name: str) -> str:
+    """Whether an input holds ids, a mask or rows."""
+    for operator in graph.operators:
+        if operator.kind == "embedding" and operator.inputs[0] == name:
+            return "ids"
+        if operator.kind in {"attention", "additive_attention", "linear_attention"}:
+            if name in operator.inputs[3:]:
+                return "mask"
+        if operator.kind == "attention_recurrent" and operator.inputs[-1] == name:
+            return "mask"
+    return "rows"
+
+
+def load_input(build: Build, name: str, chain: tuple[Operator, ...]) -> Format:
+    """Room in memory and in the buffer for an input, and the load; what the host must know.
+
+    ``name`` is the tensor that is loaded, behind the host's ``chain``.
+    """
+    source = chain[0].inputs[0] if chain else name
+    machine, kind = build.machine, kind_of(build.graph, name)
+    shape = build.graph.tensors[source].shape
+    steps: tuple[tuple[str, Any], ...] = tuple((one.kind, one.spec) for one in chain)
+    if kind == "rows":
+        place = build.make(name)
+        words = place.layout.words
+        pitch = words * machine.word_bytes
+        region = build.memory.reserve(source, max(build.most(place.count), 1) * pitch)
+        build.load(region, place, words, pitch, remark=source)
+        columns = tuple(int(2 * position) for position in place.layout.positions)
+        return Format(
+            kind=kind, address=region.address, pitch=pitch, shape=shape, columns=columns,
+            steps=steps,
+        )  # fmt: skip
+    length = build.rows_of_vector(name)
+    most = build.most(length)
+    block = machine.key_block
+    words = -(-most * 4 // machine.word_bytes) if kind == "ids" else -(-most // block)
+    region = build.memory.reserve(source, words * machine.word_bytes)
+    given = build.scratch(words, f"input {name!r}")
+    place = Place(
+        kind=kind,
+        layout=Layout((1,), machine.lanes),
+        count=length,
+        first=given.first,
+        stride=1,
+        columns=(0,),
+        block=given,
+    )
+    build.places[name] = place
+    build.load_words(region, given, source)
+    return Format(
+        kind=kind, address=region.address, pitch=machine.word_bytes, shape=shape, block=block
+    )

@@ -1,0 +1,105 @@
+"""Which layout every tensor has: heads and gates begin with words, where something reads them so."""
+
+from collections.abc import Iterable
+
+from golden.graph import Graph, Operator
+from hw.program.compiler.layout import Layout
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+_SAME = {
+    *("residual_add", "activation", "affine", "multiply", "layer_norm", "l2_normalize"),
+    *("mean_pool", "max_pool", "prepend", "slice", "position", "delta", "softmax"),
+}
+"""Kinds whose result has its input's layout; the first operands count, constants apart."""
+
+_WHOLE_ROWS = {"layer_norm", "l2_normalize", "softmax", "top_k", "mean_pool"}
+"""Kinds that must not see zeros between parts."""
+
+
+class Layouts:
+    """Finds out who shares a layout, and what it is."""
+
+    def __init__(self, graph: Graph, lanes: int) -> None:
+        self._graph, self._lanes = graph, lanes
+        self._leader: dict[str, str] = {}
+        self._wanted: dict[str, tuple[str, Layout]] = {}
+
+    def find(self) -> dict[str, Layout]:
+        """The layout of every tensor."""
+        for operator in self._graph.operators:
+            self._share(operator)
+        for operator in self._graph.operators:
+            self._want(operator)
+        found = {}
+        for name, tensor in self._graph.tensors.items():
+            width = tensor.shape[-1] if len(tensor.shape) else 1
+            whole = Layout((width if isinstance(width, int) else 1,), self._lanes)
+            _, layout = self._wanted.get(self._find(name), ("", whole))
+            found[name] = layout
+        for operator in self._graph.operators:
+            self._derive(operator, found)
+        return found
+
+    def _share(self, operator: Operator) -> None:
+        kind, inputs = operator.kind, operator.inputs
+        if kind == "quantize":
+            self._join((inputs[0], *operator.outputs))
+        elif kind in {"concat", "slice"} and getattr(operator.spec, "axis", 0) != 0:
+            return
+        elif kind == "concat":
+            self._join((*inputs, operator.name))
+        elif kind in _SAME:
+            operands = inputs[:2] if kind in {"residual_add", "multiply"} else inputs[:1]
+            names = [name for name in operands if name in self._graph.tensors]
+            self._join((*names, operator.name))
+
+    def _want(self, operator: Operator) -> None:
+        kind, inputs = operator.kind, operator.inputs
+        if kind == "attention":
+            heads = operator.spec.heads
+            for name in (*inputs[:3], operator.name):
+                self._ask(operator, name, heads)
+        elif kind in GATES:
+            self._ask(operator, inputs[0], GATES[kind])
+        elif kind == "attention_recurrent":
+            self._ask(operator, inputs[0], GATES[operator.spec.cell])
+        elif kind in _WHOLE_ROWS:
+            self._ask(operator, inputs[0], 1)
+
+    def _ask(self, operator: Operator, name: str, parts: int) -> None:
+        width = self._graph.tensors[name].shape[-1]
+        if not isinstance(width, int) or width % parts:
+            raise ValueError(f"tensor {name!r} of width {width} has no {parts} equal parts")
+        wanted = Layout((width // parts,) * parts, self._lanes)
+        leader = self._find(name)
+        known_by, known = self._wanted.setdefault(leader, (operator.name, wanted))
+        if not known.same(wanted):
+            raise ValueError(
+                f"tensor {name!r} is wanted in parts of {known.parts[0]} by {known_by!r} and of "
+                f"{wanted.parts[0]} by {operator.name!r}: a part must be a multiple of "
+                f"{self._lanes}, so take a machine with shorter words"
+            )
+        if len(wanted.parts) > len(known.parts):
+            self._wanted[leader] = (operator.name, wanted)
+
+    def _derive(self, operator: Operator, found: dict[str, Layout]) -> None:
+        """Columns side by side have the parts of all."""
+        if operator.kind == "concat" and operator.spec.axis != 0:
+            parts = tuple(part for name in operator.inputs for part in found[name].parts)
+            for name in self._members(operator.name):
+                found[name] = Layout(parts, self._lanes)
+
+    def _members(self, name: str) -> Iterable[str]:
+        leader = self._find(name)
+        return [one for one in self._graph.tensors if self._find(one) == leader]
+
+    def _join(self, names: tuple[str, ...]) -> None:
+        first = self._find(names[0])
+        for name in names[1:]:
+            self._leader[self._find(name)] = first
+
+    def _find(self, name: str) -> str:
+        while self._leader.get(name, name) != name:
+            name = self._leader[name]
+        return name

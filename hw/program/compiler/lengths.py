@@ -1,0 +1,89 @@
+"""Lengths that are known when a program runs: sums of its arguments and of numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hw.program.instructions import Count
+
+FIRST_ARGUMENT, ARGUMENTS, REGISTERS = 1, 4, 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Length:
+    """``sum of the arguments named + constant``."""
+
+    names: tuple[str, ...] = ()
+    constant: int = 0
+
+    def __add__(self, other: "Length") -> "Length":
+        names = tuple(sorted((*self.names, *other.names)))
+        return Length(names=names, constant=self.constant + other.constant)
+
+
+def length_of(size: int | str) -> Length:
+    """The length that a tensor's shape names: ``12``, ``"tokens"`` or ``"tokens+1"``."""
+    if isinstance(size, int):
+        return Length(constant=size)
+    total = Length()
+    for part in size.split("+"):
+        term = Length(constant=int(part)) if part.isdecimal() else Length(names=(part,))
+        total += term
+    return total
+
+
+class Lengths:
+    """Gives every length a register; those that are no argument are added at the beginning.
+
+    ``arguments`` are the names in the order of their registers, from register 1 on.
+    """
+
+    def __init__(self, arguments: tuple[str, ...], maximums: Mapping[str, int]) -> None:
+        if len(arguments) > ARGUMENTS:
+            raise ValueError(
+                f"a program has {ARGUMENTS} arguments, so not the lengths {', '.join(arguments)}"
+            )
+        for name in arguments:
+            if name not in maximums:
+                raise ValueError(f"the length {name!r} needs a maximum: maximums={{{name!r}: 128}}")
+        self.arguments = arguments
+        self.maximums = dict(maximums)
+        self._registers = {
+            Length(names=(name,)): FIRST_ARGUMENT + index for index, name in enumerate(arguments)
+        }
+        self._next = FIRST_ARGUMENT + ARGUMENTS
+        self.sums: list[tuple[int, int, int, int]] = []
+        """Registers to make at the beginning: to, left, right, value; a right of 0 is none."""
+
+    def maximum(self, length: Length) -> int:
+        """The longest that it can be."""
+        return sum(self.maximums[name] for name in length.names) + length.constant
+
+    def new_register(self) -> int:
+        """A register that nothing else uses."""
+        if self._next == REGISTERS:
+            raise ValueError(
+                f"the program needs more than {REGISTERS} registers: split the network"
+            )
+        self._next += 1
+        return self._next - 1
+
+    def register(self, length: Length) -> int:
+        """The register that holds it when the program runs."""
+        if length not in self._registers:
+            *first, last = length.names
+            if first:
+                left = self.register(Length(names=tuple(first)))
+                right = self.register(Length(names=(last,)))
+            else:
+                left, right = self.register(Length(names=(last,))), 0
+            self._registers[length] = to = self.new_register()
+            self.sums.append((to, left, right, length.constant))
+        return self._registers[length]
+
+    def count(self, length: Length, offset: int = 0, limit: int | None = None) -> Count:
+        """Rows from ``offset`` on, at most ``limit``; of a number all is known here."""
+        most = self.maximum(length)
+        limit = most if limit is None else limit
+        if not length.names:
+            return Count(limit=max(min(length.constant - offset, limit), 0))
+        return Count(register=self.register(length), offset=offset, limit=min(limit, most - offset))

@@ -1,0 +1,106 @@
+"""How tensors lie in memory, for whoever writes inputs and reads results: rows of whole words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One tensor in memory.
+
+    kind
+        "rows" of 16 bits, "codes", "scaled" (a header word with the row's scale, then codes),
+        "ids" of 32 bits, "mask" (a word per block of keys) or "results" (index and value a word).
+    address, pitch
+        Bytes: where the first row begins, from row to row.
+    shape
+        As in the graph; a name or a sum is a length that is known when the program runs.
+    columns
+        Bytes from a row's begin to each element of it.
+    steps
+        What makes rows of the tensor as the graph has it, before it is written: (kind, spec).
+    """
+
+    kind: str
+    address: int
+    pitch: int
+    shape: tuple[int | str, ...]
+    columns: tuple[int, ...] = ()
+    block: int = 1
+    signed: bool = True
+    steps: tuple[tuple[str, Any], ...] = ()
+
+    def lengths(self, array: np.ndarray) -> dict[str, int]:
+        """The lengths that an array of this shape tells."""
+        if array.ndim != len(self.shape):
+            raise ValueError(f"an input of shape {self.shape} was given the shape {array.shape}")
+        for size, given in zip(self.shape, array.shape, strict=True):
+            if isinstance(size, int) and size != given:
+                raise ValueError(
+                    f"an input of shape {self.shape} was given the shape {array.shape}"
+                )
+        pairs = zip(self.shape, array.shape, strict=True)
+        return {size: given for size, given in pairs if isinstance(size, str)}
+
+    def pack(self, array: np.ndarray) -> bytes:
+        """The bytes of a tensor, from ``address`` on."""
+        array = np.asarray(array)
+        for kind, spec in self.steps:
+            array = _STEPS[kind](spec, array)
+        if self.kind == "ids":
+            return array.astype("<i4").tobytes()
+        if self.kind == "mask":
+            blocks = -(-len(array) // self.block)
+            bits = np.zeros((blocks, 8 * self.pitch), bool)
+            for block in range(blocks):
+                part = array[block * self.block : (block + 1) * self.block]
+                bits[block, : len(part)] = part
+            return np.packbits(bits, axis=1, bitorder="little").tobytes()
+        rows = array.reshape(-1, len(self.columns)) if array.ndim != 1 else array[None]
+        content = np.zeros((len(rows), self.pitch // 2), "<i2")
+        content[:, np.asarray(self.columns) // 2] = rows
+        return content.tobytes()
+
+    def unpack(self, memory: np.ndarray, lengths: Mapping[str, int]) -> np.ndarray:
+        """The tensor in an array of bytes, with the lengths that its shape names."""
+        shape = tuple(
+            size if isinstance(size, int) else resolve(size, lengths) for size in self.shape
+        )
+        rows = shape[0] if len(shape) > 1 else 1
+        places = self.address + self.pitch * np.arange(rows)[:, None] + np.asarray(self.columns)
+        if self.kind in {"codes", "scaled"}:
+            return memory[places].view(np.int8).astype(np.int64).reshape(shape)
+        if self.kind == "results":
+            parts = [memory[places + byte].astype(np.int64) << (8 * byte) for byte in range(4)]
+            value = sum(parts)
+            return ((value ^ (1 << 31)) - (1 << 31)).reshape(shape)
+        low, high = memory[places].astype(np.int64), memory[places + 1].astype(np.int64)
+        value = low | (high << 8)
+        if self.signed:
+            value = (value ^ (1 << 15)) - (1 << 15)
+        return value.reshape(shape)
+
+
+def resolve(size: str, lengths: Mapping[str, int]) -> int:
+    """The number behind ``"tokens"`` or ``"tokens+1"``."""
+    return sum(int(part) if part.isdecimal() else lengths[part] for part in size.split("+"))
+
+
+def _windows(spec: Any, x: np.ndarray) -> np.ndarray:
+    """``(S, C) -> (O, K C)`` or ``(S, S', C) -> (O, O', K K' C)``, zeros before and after."""
+    axes = len(spec.kernel)
+    x = np.pad(x, (*spec.padding, (0, 0)))
+    found = np.lib.stride_tricks.sliding_window_view(x, spec.kernel, tuple(range(axes)))
+    found = found[tuple(slice(None, None, step) for step in spec.stride)]
+    # (O, O', C, K, K'): the window stands before the channels.
+    found = np.moveaxis(found, axes, -1)
+    return found.reshape(*found.shape[:axes], -1)
+
+
+_STEPS: dict[str, Any] = {
+    "windows": _windows,
+    "reshape": lambda spec, x: x.reshape(spec.shape),
+}

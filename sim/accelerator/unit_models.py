@@ -1,0 +1,140 @@
+"""What cores and engine compute, by golden's operators, on words of the buffer."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from golden.integer import RowScale, matmul, requantize
+from golden.operator_spec import AttentionSpec
+from golden.ops.attention import allowed_keys
+from golden.ops.key_blocks import walk_keys
+from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent
+from golden.ops.reciprocal import reciprocal
+from golden.spec import RequantizeSpec
+from golden.table_spec import ExponentialSpec
+from hw.accelerator.machine import Machine
+
+REQUANTIZE = RequantizeSpec()
+
+
+@dataclass(kw_only=True)
+class CoreState:
+    """What a core was given and has not used: weights by set, channel numbers."""
+
+    weights: deque[tuple[int, np.ndarray]] = field(default_factory=deque)
+    channels: deque[np.ndarray] = field(default_factory=deque)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """The slot that weights and cores share."""
+
+    k_tiles: int
+    tiles: int
+    group_bits: int
+    first_set: int
+
+    def cores(self, tile: int) -> range:
+        """The cores of a tile, one per row group."""
+        return range(tile << self.group_bits, (tile + 1) << self.group_bits)
+
+    def sets(self, machine: Machine) -> list[int]:
+        """The set of each tile of K."""
+        if self.tiles << self.group_bits > machine.cores:
+            raise ValueError(
+                f"{self.tiles} tiles on {1 << self.group_bits} row groups each are more than "
+                f"{machine.cores} cores"
+            )
+        return [(self.first_set + k) % machine.weight_sets for k in range(self.k_tiles)]
+
+
+def give_weights(
+    machine: Machine, cores: list[CoreState], tiling: Tiling, memory: np.ndarray
+) -> None:
+    """Tiles from bytes of memory to the cores: for each k every tile, then channel numbers."""
+    lanes, columns = machine.word_bytes, machine.lanes
+    size = tiling.k_tiles * tiling.tiles * lanes * columns
+    shape = (tiling.k_tiles, tiling.tiles, lanes, columns)
+    weights = memory[:size].view(np.int8).reshape(shape)
+    numbers = memory[size : size + tiling.tiles * columns * 8].reshape(tiling.tiles, columns, 8)
+    sets = tiling.sets(machine)
+    for tile in range(tiling.tiles):
+        for core in tiling.cores(tile):
+            cores[core].weights.extend((sets[k], weights[k, tile]) for k in range(tiling.k_tiles))
+            cores[core].channels.append(numbers[tile])
+
+
+def multiply(
+    machine: Machine, cores: list[CoreState], tiling: Tiling, x: np.ndarray, scale: RowScale,
+    keep: bool,
+) -> np.ndarray:  # fmt: skip
+    """``(N, K W) -> (N, T W / 2)``: every row by the weights of its row group's cores."""
+    groups = 1 << tiling.group_bits
+    if len(x) > groups * machine.core_rows:
+        raise ValueError(f"{len(x)} rows are more than {groups} times {machine.core_rows}")
+    result = np.zeros((len(x), tiling.tiles * machine.lanes), np.int64)
+    for tile in range(tiling.tiles):
+        columns = slice(tile * machine.lanes, (tile + 1) * machine.lanes)
+        for group, core in enumerate(tiling.cores(tile)):
+            weight, numbers = _taken(cores[core], tiling.sets(machine), core, keep)
+            rows = slice(group, None, groups)
+            if not len(x[rows]):
+                continue
+            multiplier = numbers[:, :2].copy().view("<u2")[:, 0]
+            bias = numbers[:, 4:].copy().view("<i4")[:, 0]
+            scales = RowScale(scale.mantissa[rows], scale.exponent[rows])
+            result[rows, columns] = requantize(
+                REQUANTIZE, matmul(x[rows], weight), multiplier, bias, scales
+            )
+    return result
+
+
+def _taken(
+    core: CoreState, sets: list[int], number: int, keep: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of all sets in order, and the channel numbers; used up unless kept."""
+    parts = []
+    for index, wanted in enumerate(sets):
+        if len(core.weights) <= index or core.weights[index][0] != wanted:
+            raise ValueError(f"core {number} waits for set {wanted}, which nobody loads")
+        parts.append(core.weights[index][1])
+    numbers = core.channels[0]
+    if not keep:
+        for _ in sets:
+            core.weights.popleft()
+        core.channels.popleft()
+    return np.concatenate(parts), numbers
+
+
+def row_scales(headers: np.ndarray) -> RowScale:
+    """Row scales of header words, ``(N, W)`` bytes."""
+    word = headers[:, :4].copy().view("<u4")[:, 0].astype(np.int64)
+    exponent = (word >> 16) & 0x3F
+    return RowScale(word & 0xFFFF, (exponent ^ 0x20) - 0x20)
+
+
+def attend(
+    machine: Machine,
+    query: np.ndarray,
+    scale: RowScale,
+    key: np.ndarray,
+    value: np.ndarray,
+    mask: np.ndarray | None,
+    *,
+    causal: bool,
+    score_multiplier: int,
+    context_multiplier: int,
+    context_offset: int,
+    probability_bits: int,
+) -> np.ndarray:
+    """One head: codes ``(N, d), (T, d), (T, d)`` to contexts ``(N, d)``."""
+    exponential = ExponentialSpec(unit=(1 << probability_bits) - 1)
+    spec = AttentionSpec(heads=1, key_block=machine.key_block, exponential=exponential)
+    allowed = allowed_keys(len(query), len(key), mask, causal=causal)
+    scores_scale = head_scale(REQUANTIZE, score_multiplier, scale)
+    scores = requantize(REQUANTIZE, matmul(query, key.T), HEAD_MULTIPLIER, 0, scores_scale)
+    walk = walk_keys(spec, scores[None], allowed, value[None])
+    divide = move_exponent(reciprocal(spec.reciprocal, walk.total[0]), context_offset)
+    divide = head_scale(REQUANTIZE, context_multiplier, divide)
+    return requantize(REQUANTIZE, walk.context[0], HEAD_MULTIPLIER, 0, divide)
