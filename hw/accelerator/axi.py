@@ -123,7 +123,7 @@ def slave_members(address_bits: int) -> dict[str, wiring.Member]:
 
 
 def connect_master(m: Module, top: wiring.Component, memory: Any) -> None:
-    """Connect ``memory``, of ``memory_signature``, to the ports of ``top`` by ``master_members``."""
+    """Connect ``memory``, of ``memory_signature``, to ``top``'s ports by ``master_members``."""
     signature = memory_signature(len(memory.w.p.data) // 8)
     _connect(m, top, MASTER, signature, memory)
     for name, (_, value) in master_constants(len(memory.w.p.data) // 8).items():

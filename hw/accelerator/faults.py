@@ -24,7 +24,7 @@ class Fault(IntEnum):
 MEANINGS = {
     Fault.NONE: "none",
     Fault.OPCODE: "an opcode that no unit knows",
-    Fault.FIELD: "a slot that the machine cannot serve: more tiles than cores, a register not there",
+    Fault.FIELD: "a slot that the machine cannot serve, such as more tiles than cores",
     Fault.MEMORY: "an address outside memory, or no multiple of a word",
     Fault.BUFFER: "an address outside the buffer",
     Fault.READ: "the memory answered a read with an error",

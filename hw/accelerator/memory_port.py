@@ -13,6 +13,7 @@ from hw.accelerator.memory_layout import (
     burst_words,
     memory_read_signature,
     memory_write_signature,
+    require_widths,
 )
 from hw.accelerator.memory_read import MemoryRead, word_queue_words
 from hw.accelerator.memory_write import MemoryWrite
@@ -49,6 +50,7 @@ class MemoryPort(wiring.Component):
     """
 
     def __init__(self, word_bytes: int, bus_bytes: int, latency: int = 40) -> None:
+        require_widths(word_bytes, bus_bytes)
         self.word_bytes, self.bus_bytes = word_bytes, bus_bytes
         self.depth = word_queue_words(latency, word_bytes, bus_bytes)
         super().__init__({
