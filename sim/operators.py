@@ -11,6 +11,7 @@ from sim.rows.embedding import EMBEDDING
 from sim.rows.engine import ENGINE
 from sim.rows.layer_norm import LAYER_NORM
 from sim.rows.macro import MACRO
+from sim.rows.pipelined_macro import PIPELINED_MACRO
 from sim.rows.quantize_rows import QUANTIZE_ROWS
 from sim.rows.requantize import REQUANTIZER
 from sim.rows.softmax import MAX_FINDER, SOFTMAX, SOFTMAX_DIVIDER
@@ -25,6 +26,7 @@ OPERATORS: Mapping[str, Operator] = {
     "fork": FORK,
     "join": JOIN,
     "macro": MACRO,
+    "pipelined_macro": PIPELINED_MACRO,
     "core": CORE,
     "engine": ENGINE,
     "additive_attention": ADDITIVE_ATTENTION,
