@@ -73,8 +73,12 @@ class Board:
 
     @property
     def designs(self) -> Mapping[str, Design]:
-        """Designs by name."""
-        return FAMILIES[self.chip.family]
+        """Designs by name, those that ask for more multipliers than there are left out."""
+        return {
+            name: design
+            for name, design in FAMILIES[self.chip.family].items()
+            if design.multipliers <= self.chip.multipliers
+        }
 
     def design(self, name: str) -> Design:
         """Return a design; raise ``ValueError`` naming those that there are."""
@@ -129,7 +133,7 @@ BOARDS = {
             platform="OrangeCrabR0_2_25FPlatform",
             clock=48_000_000,
             uart=("io", "0", "1"),
-            loader="orangecrab",
+            loader="orangeCrab",
             note="a serial adapter on pins 0 (receives) and 1 (sends)",
         ),
         Board(

@@ -10,6 +10,7 @@ from fpga.link.streams import Streams
 from golden.operator_spec import AttentionSpec, SoftmaxSpec
 from golden.spec import MacroSpec
 from hw.engine.plan import EnginePlan
+from hw.macro.pipelined import PipelinedPlan
 from hw.macro.plan import MacroPlan
 from hw.ops.plan import MaxFinderPlan, SoftmaxPlan
 from sim.operators import operator
@@ -28,6 +29,8 @@ class Design:
         Clock that it is built for.
     depth
         Words that each of its outputs can keep.
+    multipliers
+        Of its chip's that it needs.
     synthesis
         Further options of Yosys' synthesis for the family.
     """
@@ -37,6 +40,7 @@ class Design:
     point: Point
     megahertz: float
     depth: int = 512
+    multipliers: int = 0
     synthesis: tuple[str, ...] = ()
 
     @property
@@ -60,7 +64,21 @@ def _designs(*designs: Design) -> dict[str, Design]:
 
 ECP5 = _designs(
     Design(
-        name="macro", row="macro", point=Point(spec=MacroSpec(), plan=MacroPlan()), megahertz=80
+        name="macro",
+        row="pipelined_macro",
+        point=Point(
+            spec=MacroSpec(),
+            plan=PipelinedPlan(macro=MacroPlan(bits_per_cycle=4, products="plain")),
+        ),
+        megahertz=80,
+        synthesis=("-nodsp",),
+    ),
+    Design(
+        name="parallel",
+        row="pipelined_macro",
+        point=Point(spec=MacroSpec(columns=16), plan=PipelinedPlan(products="multipliers")),
+        megahertz=80,
+        multipliers=128,
     ),
     Design(
         name="softmax",

@@ -11,8 +11,9 @@ def rate(report: Report) -> float | None:
     None for designs that are no macro.
     """
     design = board(report.board).design(report.design)
-    if design.row != "macro":
+    if design.row not in ("macro", "pipelined_macro"):
         return None
-    spec, plan = design.point.spec, design.point.plan
+    spec = design.point.spec
+    plan = design.point.plan.macro if design.row == "pipelined_macro" else design.point.plan
     products = spec.lanes * spec.columns * plan.tokens
     return products * report.megahertz / 1000 / digit_count(spec, plan)
