@@ -19,6 +19,13 @@ CODES = "build/codes.npy"
 MUTANTS = ("--count", "200", "--seed", "1", "--require", "97")
 ROW_MUTANTS = ("--count", "100", "--seed", "1", "--require", "97", "--proof-seconds", "10")
 
+VECTOR_OPERATORS = (
+    *("layer_norm", "quantize_rows", "activation", "residual_add", "multiply", "affine"),
+    *("embedding", "state_update", "max_finder", "softmax_divider", "top_k"),
+    "additive_attention",
+)
+"""Rows of the operator table whose modules are called as they are."""
+
 STEPS: dict[str, tuple[str, ...]] = {
     "accuracy": ("golden", "accuracy"),
     "ratios": ("sim", "ratios"),
@@ -37,6 +44,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "area-rows": (
         *("hw", "area", "layer_norm", "quantize_rows", "activation", "residual_add", "multiply"),
         *("affine", "embedding", "rnn", "gru", "gru-after", "lstm"),
+        *("additive_attention", "additive_attention-32-4"),
     ),
     "softmax": ("golden", "softmax"),
     "area-softmax": (
@@ -58,9 +66,10 @@ STEPS: dict[str, tuple[str, ...]] = {
     "mutate-macro": ("sim", "mutate", "macro", *MUTANTS),
     "mutate-core": ("sim", "mutate", "core", *MUTANTS),
     "mutate-engine": ("sim", "mutate", "engine", *ROW_MUTANTS),
-    "mutate-layer-norm": ("sim", "mutate", "layer_norm", *ROW_MUTANTS),
-    "mutate-quantize-rows": ("sim", "mutate", "quantize_rows", *ROW_MUTANTS),
-    "mutate-activation": ("sim", "mutate", "activation", *ROW_MUTANTS),
+    **{
+        f"mutate-{name.replace('_', '-')}": ("sim", "mutate", name, *ROW_MUTANTS)
+        for name in VECTOR_OPERATORS
+    },
 }
 """Measurements by name: arguments of ``python -m`` for what prints them and takes ``--json``."""
 
@@ -78,18 +87,18 @@ CIRCUITS["area-rows"] = tuple(
     f"hw.ops.{name}"
     for name in (
         *("layer_norm", "quantize_rows", "activation", "residual_add", "multiply", "affine"),
-        *("embedding", "state_update"),
+        *("embedding", "state_update", "additive_attention"),
     )
 )
-CIRCUITS["netlist-layer-norm"] = CIRCUITS["mutate-layer-norm"] = ("hw.ops.layer_norm",)
+CIRCUITS["netlist-layer-norm"] = ("hw.ops.layer_norm",)
 CIRCUITS["softmax"] = ("golden.ops.softmax", "golden.ops.attention")
 CIRCUITS["area-softmax"] = (
     *("hw.ops.softmax", "hw.ops.softmax_divider", "hw.ops.max_steps", "hw.ops.top_k"),
 )
 CIRCUITS["netlist-softmax"] = CIRCUITS["mutate-softmax"] = ("hw.ops.softmax",)
 CIRCUITS["operators"] = ("hw.ops.layer_norm", "hw.ops.activation")
-CIRCUITS["mutate-quantize-rows"] = ("hw.ops.quantize_rows",)
-CIRCUITS["mutate-activation"] = ("hw.ops.activation",)
+CIRCUITS |= {f"mutate-{name.replace('_', '-')}": (f"hw.ops.{name}",) for name in VECTOR_OPERATORS}
+CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]

@@ -9,10 +9,8 @@ from hw import yosys
 SELECT = "mutsel"
 """Input that chooses the mutant; 0 is the circuit itself."""
 
-# Word level, without what no simulation can see: bits cut off later, data of a disabled write. A
-# memory that is read without a clock has an enable that Verilog cannot tell, so Yosys fails where
-# it is mutated: such a memory is left out, and what drives and reads it is not.
-_SCRIPT = """\
+# Word level, without what no simulation can see: bits cut off later, data of a disabled write.
+_LIST = """\
 read_verilog design.v
 hierarchy -top top
 proc
@@ -22,11 +20,14 @@ opt -full
 wreduce
 memory -nordff -nomap
 opt -full
-mutate -list {count} -seed {seed} -ctrl {select} {bits} 1 -o mutants.ys {cells}
+write_rtlil words.il
+mutate -list {count} -seed {seed} -ctrl {select} {bits} 1 -o mutants.ys
+"""
+_MUTATE = """\
+read_rtlil words.il
 script mutants.ys
 write_verilog -noattr mutants.v
 """
-_CELLS = "t:* t:$mem_v2 r:RD_CLK_ENABLE=1'0 %i %d"
 _OPTION = re.compile(r"-(\w+) (\S+)")
 
 
@@ -45,6 +46,11 @@ class Mutant:
     control: str
     wire: str
 
+    @property
+    def exists(self) -> bool:
+        """Whether Verilog can tell it: a memory that is read without a clock has no enable."""
+        return not (self.port.startswith("RD_EN") and not self.wire)
+
     def __str__(self) -> str:
         while_bit = f" by bit {self.control}" if self.control else ""
         name = f" ({self.wire})" if self.wire else ""
@@ -60,15 +66,21 @@ class Mutants:
 
 
 def create_mutants(verilog: str, count: int, seed: int, cache: Path = yosys.CACHE) -> Mutants:
-    """Return ``count`` mutants of module ``top``, spread evenly by Yosys; ``seed`` chooses them."""
+    """Return ``count`` mutants of module ``top``, spread evenly by Yosys; ``seed`` chooses them.
+
+    Those that no Verilog can tell are left out, and their numbers with them.
+    """
     if count < 1:
         raise ValueError(f"count must be at least 1, not {count}")
-    bits = count.bit_length()
-    script = _SCRIPT.format(count=count, seed=seed, select=SELECT, bits=bits, cells=_CELLS)
-    done = yosys.run(script, {"design.v": verilog}, ["mutants.ys", "mutants.v"], cache)
-    lines = done.outputs["mutants.ys"].splitlines()
-    listed = tuple(_read(number, line) for number, line in enumerate(lines, 1))
-    return Mutants(verilog=done.outputs["mutants.v"], listed=listed)
+    script = _LIST.format(count=count, seed=seed, select=SELECT, bits=count.bit_length())
+    found = yosys.run(script, {"design.v": verilog}, ["words.il", "mutants.ys"], cache).outputs
+    mutants = {
+        line: _read(number, line) for number, line in enumerate(found["mutants.ys"].splitlines(), 1)
+    }
+    kept = {line: mutant for line, mutant in mutants.items() if mutant.exists}
+    inputs = {"words.il": found["words.il"], "mutants.ys": "\n".join(kept) + "\n"}
+    done = yosys.run(_MUTATE, inputs, ["mutants.v"], cache)
+    return Mutants(verilog=done.outputs["mutants.v"], listed=tuple(kept.values()))
 
 
 def _read(number: int, line: str) -> Mutant:

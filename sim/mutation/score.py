@@ -83,4 +83,8 @@ def measure(
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return Score(mutants=count, survivors=tuple(survivors), seconds=perf_counter() - began)
+    return Score(
+        mutants=len(trial.mutants.listed),
+        survivors=tuple(survivors),
+        seconds=perf_counter() - began,
+    )

@@ -10,11 +10,10 @@ from golden.operator_spec import AdditiveAttentionSpec
 from golden.ops.additive_attention import additive_attention
 from hw.ops.additive_attention import AdditiveAttention
 from hw.ops.additive_plan import AdditiveAttentionPlan
+from hw.ops.key_comparison import static_quantizer
 from sim.row import Cycles, Operator, Point, Stimulus
 from sim.stimulus import magnitudes
 from sim.tensors import Fields, Tensor, golden, join, joined, row_beats
-
-EXPONENTS = (-32, 31)
 
 
 def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
@@ -81,7 +80,9 @@ def _job(
     wanted = np.log2(
         2.0 ** rng.uniform(*((14, 15.5) if kind == 2 else (8, 13))) / (largest * multiplier)
     )
-    score = int(np.clip(round(wanted) + walk.requantize.shift - 15, *EXPONENTS))
+    *_, static = static_quantizer(spec.comparison)
+    low, high = walk.requantize.exponent_range
+    score = int(np.clip(round(wanted) + walk.requantize.shift - 15, low - static, high - static))
     context = walk.requantize.shift - int(rng.integers(7, 14)) + 16 - most.bit_length() + 1
     numbers = {
         "score_multiplier": multiplier,
