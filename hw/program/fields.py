@@ -111,7 +111,6 @@ OPCODES: dict[str, int] = {
     "branch": 0x04,
     "modify": 0x05,
     "sync": 0x06,
-    "end": 0x07,
     "load": 0x10,
     "store": 0x20,
     "weights": 0x30,

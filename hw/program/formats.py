@@ -70,6 +70,8 @@ class Format:
             size if isinstance(size, int) else resolve(size, lengths) for size in self.shape
         )
         rows = shape[0] if len(shape) > 1 else 1
+        if self.kind == "tokens":
+            return self._tokens(memory, rows)
         places = self.address + self.pitch * np.arange(rows)[:, None] + np.asarray(self.columns)
         if self.kind in {"codes", "scaled"}:
             return memory[places].view(np.int8).astype(np.int64).reshape(shape)
@@ -82,6 +84,13 @@ class Format:
         if self.signed:
             value = (value ^ (1 << 15)) - (1 << 15)
         return value.reshape(shape)
+
+    def _tokens(self, memory: np.ndarray, most: int) -> np.ndarray:
+        """Tokens up to the last, ``block``, included."""
+        places = self.address + self.pitch * np.arange(most)[:, None] + np.arange(4)
+        tokens = memory[places].view("<i4")[:, 0].astype(np.int64)
+        ends = np.flatnonzero(tokens == self.block)
+        return tokens[: ends[0] + 1] if ends.size else tokens
 
 
 def resolve(size: str, lengths: Mapping[str, int]) -> int:

@@ -12,7 +12,6 @@ from golden.ops.key_blocks import walk_keys
 from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent
 from golden.ops.reciprocal import reciprocal
 from golden.spec import RequantizeSpec
-from golden.table_spec import ExponentialSpec
 from hw.accelerator.machine import Machine
 
 REQUANTIZE = RequantizeSpec()
@@ -129,8 +128,7 @@ def attend(
     probability_bits: int,
 ) -> np.ndarray:
     """One head: codes ``(N, d), (T, d), (T, d)`` to contexts ``(N, d)``."""
-    exponential = ExponentialSpec(unit=(1 << probability_bits) - 1)
-    spec = AttentionSpec(heads=1, key_block=machine.key_block, exponential=exponential)
+    spec = AttentionSpec(heads=1, key_block=machine.key_block, probability_bits=probability_bits)
     allowed = allowed_keys(len(query), len(key), mask, causal=causal)
     scores_scale = head_scale(REQUANTIZE, score_multiplier, scale)
     scores = requantize(REQUANTIZE, matmul(query, key.T), HEAD_MULTIPLIER, 0, scores_scale)

@@ -35,12 +35,12 @@ class Numbers:
 def require_spec(build: Build, name: str, spec: AttentionSpec) -> None:
     """Raise ``ValueError`` unless the engine computes ``spec``."""
     engine = AttentionSpec(heads=spec.heads, key_block=build.machine.key_block, causal=spec.causal)
-    unit = spec.exponential.unit
-    exponential = replace(engine.exponential, unit=unit)
-    if replace(engine, exponential=exponential) != spec or unit not in {15, 31, 63, 127, 255}:
+    bits = spec.probability_bits
+    if replace(engine, probability_bits=bits) != spec or bits > engine.probability_bits:
         raise ValueError(
             f"attention {name!r} has the spec {spec}, but the engine computes {engine}: quantise "
-            f"the network with key_block={engine.key_block} and 8 bits"
+            f"the network with key_block={engine.key_block} and at most "
+            f"{engine.probability_bits} bits of probability"
         )
 
 
@@ -75,14 +75,13 @@ class Operands:
         queries: Length,
     ) -> None:
         self.build, self.name = build, name
-        self.size = max(query.parts)
         widest = max(*query.parts, *value.parts)
-        if min(*query.parts, *value.parts) != widest:
+        if len({-(-part // build.machine.lanes) for part in (*query.parts, *value.parts)}) > 1:
             raise ValueError(f"attention {name!r} needs heads of one size for the engine")
         if widest > build.machine.head_size:
             raise ValueError(
-                f"attention {name!r} has heads of {widest}, but the engine's are {build.machine.head_size} "
-                f"at most: take a machine with a larger head_size"
+                f"attention {name!r} has heads of {widest}, but the engine's are "
+                f"{build.machine.head_size} at most: take a machine with a larger head_size"
             )
         if build.most(keys) > build.machine.longest:
             raise ValueError(
@@ -90,6 +89,7 @@ class Operands:
                 f"{build.machine.longest}: lower the maximum length"
             )
         heads = len(query.parts)
+        self.beats = -(-widest // build.machine.lanes)
         self.code_words = -(-widest // build.machine.word_bytes)
         self.queries = self._codes("queries", queries, heads * (1 + self.code_words))
         self.keys = self._codes("keys", keys, heads * self.code_words)
@@ -120,7 +120,7 @@ class Operands:
         keys: Length | None = None,
     ) -> None:
         """One head on the engine."""
-        build, lanes = self.build, self.build.machine.lanes
+        build = self.build
         queries, all_keys = self.queries.count, self.keys.count
         of = {
             "queries": self._of(self.queries, head, 1),
@@ -135,7 +135,7 @@ class Operands:
         if mask is not None:
             values["mask"] = mask.first
             reads.append(Span(first=mask.first, words=mask.block.words))
-        first, beats = out.part(head), -(-self.size // lanes)
+        first, beats = out.part(head), self.beats
         build.schedule.emit(
             "attend",
             counts=(
@@ -150,7 +150,7 @@ class Operands:
                 "score_multiplier": int(numbers.score_multiplier[head]),
                 "context_multiplier": int(numbers.context_multiplier[head]),
                 "context_offset": int(numbers.offsets[1]),
-                "probability_bits": spec.exponential.code_bits,
+                "probability_bits": spec.probability_bits,
             },
             reads=reads,
             writes=[build.span(out, beats, first)],
@@ -185,9 +185,10 @@ class Operands:
     ) -> None:
         first = source.layout.first_word(head)
         words = source.layout.part_words[head]
+        size = source.layout.parts[head]
         part = replace(
             source,
-            layout=Layout((self.size,), self.build.machine.lanes),
+            layout=Layout((size,), self.build.machine.lanes),
             columns=source.columns[first : first + words],
         )
         vector.emit(
@@ -200,5 +201,5 @@ class Operands:
                 remark=f"{self.name}, {what} of head {head}",
             ),
             source.count if count is None else count,
-            self.size,
+            size,
         )

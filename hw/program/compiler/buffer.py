@@ -33,8 +33,8 @@ class Buffer:
                 self.most = max(self.most, self._next)
                 return block
         raise ValueError(
-            f"{what} needs {words} words of the buffer, but {self.used} of {self.words} are in use: "
-            f"lower the maximum lengths or take a machine with a larger buffer"
+            f"{what} needs {words} words of the buffer, but {self.used} of {self.words} are in "
+            f"use: lower the maximum lengths or take a machine with a larger buffer"
         )
 
     def free(self, block: Block) -> None:

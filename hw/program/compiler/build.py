@@ -41,6 +41,9 @@ class Build:
         self.readers: Counter[str] = Counter()
         self.inside: dict[str, tuple[str, int, int]] = {}
         """Tensors that are made inside of another: its name, the row and word they begin with."""
+        self.single: set[str] = set()
+        """Tensors of which a loop holds one row at a time."""
+        self.looping = False
         self.first_set = 0
         self.tables: dict[object, int] = {}
         """Tables that the vector unit holds: their first segment / 256."""
@@ -55,6 +58,8 @@ class Build:
 
     def rows(self, name: str) -> Length:
         """Rows of a tensor: a vector is one row."""
+        if name in self.single:
+            return Length(constant=1)
         shape = self.size(name)
         total = length_of(shape[0]) if len(shape) > 1 else Length(constant=1)
         for size in shape[1:-1]:

@@ -11,7 +11,10 @@ from hw.program.compiler.inputs import load_input, steps_by_host
 from hw.program.compiler.layout import Place
 from hw.program.compiler.layouts import Layouts
 from hw.program.compiler.lengths import Lengths, length_of
+from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
 from hw.program.compiler.steps import Step, steps
+from hw.program.compiler.tokens import TokenLoop, dependent, one_row
+from hw.program.decoding import Decoding
 from hw.program.formats import Format
 from hw.program.program import Program
 
@@ -22,8 +25,11 @@ def compile_network(
     maximums: Mapping[str, int] | None = None,
     *,
     trace: bool = False,
+    decoding: Decoding | None = None,
 ) -> Program:
     """The program of ``graph`` for any lengths up to ``maximums``.
+
+    With ``decoding`` the program chooses its own tokens, and they are its output.
 
     Parameters
     ----------
@@ -32,8 +38,11 @@ def compile_network(
 
     Raise ``ValueError`` for what does not fit, with the operator and the reason.
     """
-    compiler = Compiler(graph, machine, maximums or {}, trace)
-    compiler.run(graph.operators)
+    compiler = Compiler(graph, machine, maximums or {}, trace and decoding is None, decoding)
+    if decoding is None:
+        compiler.run(graph.operators)
+    else:
+        compiler.decode(decoding)
     return compiler.finish()
 
 
@@ -41,10 +50,16 @@ class Compiler:
     """Walks over steps; each finds its operands in the buffer and leaves its results there."""
 
     def __init__(
-        self, graph: Graph, machine: Machine, maximums: Mapping[str, int], trace: bool
+        self,
+        graph: Graph,
+        machine: Machine,
+        maximums: Mapping[str, int],
+        trace: bool,
+        decoding: Decoding | None,
     ) -> None:
         self.graph = graph
-        lengths = Lengths(_arguments(graph), maximums)
+        growing = decoding.growing if decoding else ""
+        lengths = Lengths(_arguments(graph, growing), maximums)
         layouts = Layouts(graph, machine.lanes).find()
         self.build = Build(graph, machine, lengths, layouts, trace)
         self.build.inside = _inside(graph, layouts)
@@ -64,6 +79,13 @@ class Compiler:
             "slice": lambda step: moves.slice_part(self.build, step.operators[0]),
             "reshape": lambda step: moves.reshape(self.build, step.operators[0]),
             "top_k": lambda step: moves.top_k(self.build, step.operators[0]),
+            **dict.fromkeys(
+                ("rnn", "gru", "lstm"),
+                lambda step: Recurrent(self.build, step.operators[0]).scan(),
+            ),
+            "attention_recurrent": lambda step: AttentionRecurrent(
+                self.build, step.operators[0]
+            ).scan(),
         }
 
     def run(self, operators: tuple[Operator, ...]) -> None:
@@ -78,6 +100,30 @@ class Compiler:
         build.readers.update(self.graph.outputs)
         for step in found:
             self.step(step)
+
+    def decode(self, decoding: Decoding) -> None:
+        """What does not depend on the tokens once, the rest in a loop."""
+        build = self.build
+        if decoding.growing not in self.graph.inputs:
+            raise ValueError(f"graph {self.graph.name!r} has no input {decoding.growing!r} to grow")
+        (logits,) = self.graph.outputs
+        once, again = dependent(self.graph, decoding.growing)
+        # What the loop reads of the rest stays where it is until its end.
+        held = {name for one in again for name in one.inputs}
+        build.readers.update(held)
+        self.run(tuple(once))
+        for name in held - {decoding.growing}:
+            self.provide(name)
+        loop = TokenLoop(build, decoding)
+        loop.prepare(again)
+        for kind in ("rnn", "gru", "lstm", "attention_recurrent", "attention"):
+            self.lower[kind] = lambda step: loop.kept[step.operators[0].name].step()
+        self.lower["additive_attention"] = loop.additive
+        self.lower["position"] = lambda step: loop.position(step.operators[0])
+        self.lower["prepend"] = one_row
+        loop.begin()
+        self.run(tuple(again))
+        self.outputs = {"tokens": loop.end(build.places[logits])}
 
     def step(self, step: Step) -> None:
         """Write one step, its inputs loaded before it; what is no longer read leaves the buffer."""
@@ -94,7 +140,7 @@ class Compiler:
         for name in step.written:
             if build.trace and name not in scales:
                 self._store(name, self.traced, f"{name} (trace)")
-            if name in self.graph.outputs:
+            if name in self.graph.outputs and not build.looping:
                 self._store(name, self.outputs, name)
         build.used(*set(step.inputs))
         for name in step.written:
@@ -145,10 +191,12 @@ def _columns(graph: Graph, name: str, place: Place, word_bytes: int) -> tuple[in
     return tuple(2 * position for position in positions)
 
 
-def _arguments(graph: Graph) -> tuple[str, ...]:
-    """Names of the inputs' lengths, in order."""
+def _arguments(graph: Graph, growing: str) -> tuple[str, ...]:
+    """Names of the inputs' lengths, in order, but for an input that the program makes itself."""
     names: dict[str, None] = {}
     for name in graph.inputs:
+        if name == growing:
+            continue
         for size in graph.tensors[name].shape:
             if isinstance(size, str):
                 names.update(dict.fromkeys(length_of(size).names))

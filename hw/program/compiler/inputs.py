@@ -35,9 +35,9 @@ def kind_of(graph: Graph, name: str) -> str:
     for operator in graph.operators:
         if operator.kind == "embedding" and operator.inputs[0] == name:
             return "ids"
-        if operator.kind in {"attention", "additive_attention", "linear_attention"}:
-            if name in operator.inputs[3:]:
-                return "mask"
+        attends = operator.kind in {"attention", "additive_attention", "linear_attention"}
+        if attends and name in operator.inputs[3:]:
+            return "mask"
         if operator.kind == "attention_recurrent" and operator.inputs[-1] == name:
             return "mask"
     return "rows"

@@ -1,4 +1,4 @@
-"""Which layout every tensor has: heads and gates begin with words, where something reads them so."""
+"""Which layout every tensor has: heads and gates begin with words where something needs it."""
 
 from collections.abc import Iterable
 

@@ -51,6 +51,7 @@ class Lengths:
             Length(names=(name,)): FIRST_ARGUMENT + index for index, name in enumerate(arguments)
         }
         self._next = FIRST_ARGUMENT + ARGUMENTS
+        self._free: list[int] = []
         self.sums: list[tuple[int, int, int, int]] = []
         """Registers to make at the beginning: to, left, right, value; a right of 0 is none."""
 
@@ -60,12 +61,27 @@ class Lengths:
 
     def new_register(self) -> int:
         """A register that nothing else uses."""
+        return self._free.pop() if self._free else self._never_used()
+
+    def _never_used(self) -> int:
+        """A register that keeps what it is given at the beginning."""
         if self._next == REGISTERS:
             raise ValueError(
                 f"the program needs more than {REGISTERS} registers: split the network"
             )
         self._next += 1
         return self._next - 1
+
+    def free_register(self, register: int) -> None:
+        """Nothing uses it from here on."""
+        self._free.append(register)
+
+    def name_register(self, name: str, maximum: int) -> int:
+        """A register that the program counts in itself, under the name of a length."""
+        register = self.new_register()
+        self.maximums[name] = maximum
+        self._registers[Length(names=(name,))] = register
+        return register
 
     def register(self, length: Length) -> int:
         """The register that holds it when the program runs."""
@@ -76,7 +92,7 @@ class Lengths:
                 right = self.register(Length(names=(last,)))
             else:
                 left, right = self.register(Length(names=(last,))), 0
-            self._registers[length] = to = self.new_register()
+            self._registers[length] = to = self._never_used()
             self.sums.append((to, left, right, length.constant))
         return self._registers[length]
 

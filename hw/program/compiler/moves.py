@@ -188,7 +188,8 @@ def top_k(build: Build, operator: Operator) -> None:
     source, k = build.places[name], operator.spec.k
     if k > build.machine.ranks:
         raise ValueError(
-            f"operator {operator.name!r} keeps {k} values, but the vector unit {build.machine.ranks}"
+            f"operator {operator.name!r} keeps {k} values, but the vector unit "
+            f"{build.machine.ranks}: lower k"
         )
     place = build.place(operator.name, "results", source.layout, source.count, k)
     for output in operator.outputs:

@@ -18,8 +18,8 @@ def rows(build: Build, step: Step) -> None:
     for name, place in zip(operands, sources.values(), strict=True):
         if not place.contiguous or not place.layout.same(layout):
             raise ValueError(
-                f"operator {first.name!r} reads {name!r}, whose columns lie elsewhere than those of "
-                f"its result: this mixture of heads and whole rows is not supported"
+                f"operator {first.name!r} reads {name!r}, whose columns lie elsewhere than those "
+                f"of its result: this mixture of heads and whole rows is not supported"
             )
     if first.kind in {"residual_add", "multiply"}:
         # The operand of one row, if there is one, is b.

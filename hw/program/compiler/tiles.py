@@ -1,4 +1,4 @@
-"""A matrix as the cores take it: tiles of W x W / 2 weights, shared out over cores and row groups."""
+"""A matrix as the cores take it: tiles of W x W / 2 weights, shared out over all cores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def passes(machine: Machine, tiles: int, rows: int) -> list[Pass]:
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """One matrix with its channel numbers: ``(K, M)``, ``(M,)``, ``(M,)``, and its columns' place."""
+    """One matrix ``(K, M)`` with its channel numbers ``(M,)``, and its columns' place."""
 
     name: str
     weight: np.ndarray

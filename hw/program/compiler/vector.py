@@ -45,7 +45,8 @@ def emit(build: Build, rows: Rows, count: Length, elements: int, name: str = "ro
     values = dict(rows.values)
     reads, writes = [], []
     words = -(-elements // build.machine.lanes)
-    most = build.most(count)
+    # Where a register moves an operand, it may be any of its rows.
+    most = None if rows.changes else build.most(count)
     for letter, place in rows.sources.items():
         values[letter] = place.word
         repeated = place.count == Length(constant=1) and count != place.count
@@ -53,7 +54,7 @@ def emit(build: Build, rows: Rows, count: Length, elements: int, name: str = "ro
             values[f"{letter}_stride"] = 0 if repeated else place.stride
         reads.append(build.span(place, words, rows=1 if repeated else most))
     if "d" in values:
-        values["c_to_d"] = values.pop("d") - values["c"]
+        values["c_to_d"] = (values.pop("d") - values["c"]) & 0xFFFF
     if rows.result is not None:
         values |= {"result": rows.result.word, "result_stride": rows.result.stride}
         one = values.get("argmax", 0) | values.get("top_k", 0)
@@ -148,6 +149,11 @@ def function(build: Build, spec: TableSpec) -> dict[str, int]:
     if spec not in build.tables:
         first = sum(1 << (one.index_bits) for one in build.tables if isinstance(one, TableSpec))
         if first + segments > build.machine.segments:
+            if build.looping:
+                raise ValueError(
+                    f"the tables of a loop have more than {build.machine.segments} segments: take "
+                    f"a machine with more"
+                )
             build.tables.clear()
             first = 0
         build.tables[spec] = first // SEGMENTS

@@ -1,0 +1,116 @@
+"""Networks by name as a machine can run them: its engine's block of keys, operands of 8 bits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from golden.graph import Graph
+from golden.models import g2p, kwt, minilm, netra, vit
+from golden.models.speller import Speller
+from golden.models.words import read_words
+from golden.networks.file import load_network
+from golden.networks.instances import INSTANCES, VOCABULARY, sample
+from golden.quantize import QuantizeSettings, quantize_network
+from hw.accelerator.machine import Machine
+from hw.program.decoding import Decoding
+
+WORDS = ("down", "go", "left", "no", "yes")
+"""Sounds of the data folder that calibrate the keyword spotter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A network in integers, the longest inputs it is compiled for, how it decodes if it does."""
+
+    graph: Graph
+    maximums: Mapping[str, int] = field(default_factory=dict)
+    decoding: Decoding | None = None
+
+
+def settings(machine: Machine) -> QuantizeSettings:
+    """How a network is quantised for a machine."""
+    return QuantizeSettings(key_block=machine.key_block)
+
+
+def load(name: str, machine: Machine, data: Path | None = None) -> Loaded:
+    """The network of that name; ``data`` is the folder of what the project does not contain.
+
+    A name is one of ``NETWORKS``, an instance of ``golden.networks.instances``, or a file that
+    ``python -m golden save`` wrote.
+    """
+    if name in NETWORKS:
+        return NETWORKS[name](machine, data)
+    if name in INSTANCES:
+        return _instance(name, machine)
+    if Path(name).is_file():
+        graph = load_network(Path(name))
+        sizes = {size for one in graph.inputs for size in graph.tensors[one].shape}
+        return Loaded(graph=graph, maximums={x: 128 for x in sizes if isinstance(x, str)})
+    known = ", ".join((*NETWORKS, *INSTANCES))
+    raise ValueError(f"{name!r} is no network and no file: one of {known}")
+
+
+def _instance(name: str, machine: Machine) -> Loaded:
+    """A small network that nobody trained; those with a target decode up to 12 tokens."""
+    real = INSTANCES[name]()
+    graph = quantize_network(real, [sample(real, seed) for seed in range(4)], settings(machine))
+    maximums = {"tokens": 20, "source": 20}
+    decoding = None
+    if "target_ids" in graph.inputs:
+        graph = logits_only(graph)
+        decoding = Decoding(start=1, end=VOCABULARY - 1, limit=12)
+    return Loaded(graph=graph, maximums=maximums, decoding=decoding)
+
+
+def logits_only(graph: Graph) -> Graph:
+    """Without a softmax at the end: greedy decoding reads nothing but which is the largest."""
+    last = graph.operators[-1]
+    if last.kind != "softmax":
+        return graph
+    return replace(graph, operators=graph.operators[:-1], outputs=last.inputs[:1])
+
+
+def _minilm(machine: Machine, data: Path | None) -> Loaded:
+    return Loaded(graph=minilm.integer_network(settings(machine)), maximums={"tokens": 128})
+
+
+def _vit(machine: Machine, data: Path | None) -> Loaded:
+    return Loaded(graph=vit.integer_network(settings(machine)))
+
+
+def _kwt(machine: Machine, data: Path | None) -> Loaded:
+    if data is None:
+        raise ValueError("the keyword spotter needs its file: name the folder with --data")
+    model = kwt.read_kwt(data / "kwt1/kwt1-12.tflite")
+    sounds = [kwt.read_sound(data / "clips" / f"{word}.wav") for word in WORDS]
+    samples = [
+        {"input": model.front_end(kwt.move_sound(x, 10_000 + index))}
+        for index, x in enumerate(sounds)
+    ]
+    return Loaded(graph=quantize_network(model.network, samples, settings(machine)))
+
+
+def _g2p(machine: Machine, data: Path | None) -> Loaded:
+    return _spelled(g2p.g2p(), "english_calibration", machine, 32)
+
+
+def _netra(machine: Machine, data: Path | None) -> Loaded:
+    return _spelled(netra.netra(), "khmer_calibration", machine, netra.LETTERS)
+
+
+def _spelled(speller: Speller, words: str, machine: Machine, source: int) -> Loaded:
+    return Loaded(
+        graph=logits_only(speller.quantize(read_words(words), settings(machine))),
+        maximums={"source": source},
+        decoding=Decoding(start=speller.start, end=speller.end, limit=speller.limit),
+    )
+
+
+NETWORKS: dict[str, Callable[[Machine, Path | None], Loaded]] = {
+    "minilm": _minilm,
+    "vit": _vit,
+    "kwt": _kwt,
+    "g2p": _g2p,
+    "netra": _netra,
+}
+"""Networks with weights that somebody trained."""
