@@ -192,12 +192,11 @@ class Control(wiring.Component):
             bus.ar.ready.eq(answer.i.ready),
             answer.i.p.resp.eq(SLAVE_ERROR),
         ]
-        with m.Switch(bus.ar.p.addr[2:]):
-            for one in table.registers():
-                with m.Case(one.offset >> 2):
-                    m.d.comb += answer.i.p.resp.eq(OKAY)
-                    if one.access != "write":
-                        m.d.comb += answer.i.p.data.eq(values[one.name])
+        for one in table.registers():
+            with m.If(bus.ar.p.addr[2:] == one.offset >> 2):
+                m.d.comb += answer.i.p.resp.eq(OKAY)
+                if one.access != "write":
+                    m.d.comb += answer.i.p.data.eq(values[one.name])
 
     def _write(self, m: Module, written: dict[str, Signal], data: Signal) -> None:
         bus = self.bus
@@ -212,11 +211,8 @@ class Control(wiring.Component):
             response.i.p.resp.eq(SLAVE_ERROR),
             data.eq(bus.w.p.data),
         ]
-        with m.If(bus.w.p.strb.all()), m.Switch(bus.aw.p.addr[2:]):
-            for one in table.registers():
-                if one.access != "read":
-                    with m.Case(one.offset >> 2):
-                        m.d.comb += [
-                            response.i.p.resp.eq(OKAY),
-                            written[one.name].eq(moves),
-                        ]
+        for one in table.registers():
+            if one.access != "read":
+                place = bus.aw.p.addr[2:] == one.offset >> 2
+                with m.If(bus.w.p.strb.all() & place):
+                    m.d.comb += [response.i.p.resp.eq(OKAY), written[one.name].eq(moves)]

@@ -112,66 +112,66 @@ class LoadUnit(wiring.Component):
         row_address, start = Signal(ADDRESS_BITS, reset_less=True), Signal(ADDRESS_BITS)
         step, length = Signal(ADDRESS_BITS), Signal(COUNT_BITS)
         left, place = Signal(COUNT_BITS), Signal(range(max(2, per_word)))
-        last, needs_id = Signal(), Signal()
         identifier, limit = Signal(ID_BITS), Signal(ID_BITS)
+        # A row by strides is asked for at once; a gathered one first needs its id, then its place.
+        by_stride, needs_id, multiplies, gathered = Signal(), Signal(), Signal(), Signal()
+        last, taken, got = Signal(), Signal(), Signal()
+        word = data.View(data.ArrayLayout(unsigned(ID_BITS), per_word), reader.o.p.data)
+        word_ends = last | (place == per_word - 1)
         m.d.comb += [
             last.eq(left == 1),
+            request.valid.eq(by_stride | gathered),
             request.p.address.eq(row_address),
             request.p.words.eq(length),
+            taken.eq(request.valid & request.ready),
+            got.eq(needs_id & reader.o.valid),
+            reader.o.ready.eq(got & word_ends),
         ]
-        with m.FSM():
-            with m.State("READY"):
-                # Ids may be what an earlier instruction loads.
-                waits = (empty | gathers) & (under_way != 0)
-                with m.If(self.instructions.valid & ~waits & (self.fault == 0)):
-                    with m.If(empty):
-                        m.d.comb += [self.instructions.ready.eq(1), nothing.eq(1)]
-                    with m.Elif(wrong):
-                        m.d.sync += self.fault.eq(Fault.BUFFER)
-                    with m.Elif(job.ready & (reader.jobs.ready | ~gathers)):
-                        m.d.comb += [
-                            self.instructions.ready.eq(1),
-                            begins.eq(1),
-                            job.valid.eq(1),
-                            reader.jobs.valid.eq(gathers),
-                        ]
-                        m.d.sync += [
-                            start.eq(address),
-                            row_address.eq(address),
-                            step.eq(stride),
-                            length.eq(words),
-                            left.eq(rows),
-                            limit.eq(table),
-                            place.eq(0),
-                        ]
-                        m.next = "ROWS"
-                        with m.If(gathers):
-                            m.next = "ID"
-            with m.State("ROWS"):
-                m.d.comb += request.valid.eq(1)
-                with m.If(request.ready):
-                    m.d.sync += [row_address.eq(row_address + step), left.eq(left - 1)]
-                    with m.If(last):
-                        m.next = "READY"
-            with m.State("ID"):
-                m.d.comb += needs_id.eq(1)
-                ends = last | (place == per_word - 1)
-                word = data.View(data.ArrayLayout(unsigned(ID_BITS), per_word), reader.o.p.data)
-                with m.If(reader.o.valid):
-                    m.d.comb += reader.o.ready.eq(ends)
-                    m.d.sync += [identifier.eq(word[place]), place.eq(Mux(ends, 0, place + 1))]
-                    m.next = "PRODUCT"
-            with m.State("PRODUCT"):
-                m.d.sync += row_address.eq(start + identifier * step)
-                m.next = "GATHERED"
-                with m.If(identifier >= limit):
-                    m.d.sync += self.fault.eq(Fault.IDENTIFIER)
-                    m.next = "READY"
-            with m.State("GATHERED"):
-                m.d.comb += request.valid.eq(1)
-                with m.If(request.ready):
-                    m.d.sync += left.eq(left - 1)
-                    m.next = "ID"
-                    with m.If(last):
-                        m.next = "READY"
+        with m.If(got):
+            m.d.sync += [
+                identifier.eq(word[place]),
+                place.eq(Mux(word_ends, 0, place + 1)),
+                needs_id.eq(0),
+                multiplies.eq(1),
+            ]
+        with m.If(multiplies):
+            m.d.sync += [row_address.eq(start + identifier * step), multiplies.eq(0)]
+            with m.If(identifier < limit):
+                m.d.sync += gathered.eq(1)
+            with m.Else():
+                m.d.sync += self.fault.eq(Fault.IDENTIFIER)
+        with m.If(taken):
+            m.d.sync += [
+                left.eq(left - 1),
+                row_address.eq(row_address + step),
+                gathered.eq(0),
+                needs_id.eq(gathered & ~last),
+                by_stride.eq(by_stride & ~last),
+            ]
+
+        # Ids may be what an earlier instruction loads.
+        waits = (empty | gathers) & (under_way != 0)
+        with m.If(self.instructions.valid & (left == 0) & ~waits & (self.fault == 0)):
+            with m.If(empty):
+                m.d.comb += [self.instructions.ready.eq(1), nothing.eq(1)]
+            with m.Elif(wrong):
+                m.d.sync += self.fault.eq(Fault.BUFFER)
+            with m.Elif(job.ready & (reader.jobs.ready | ~gathers)):
+                m.d.comb += [
+                    self.instructions.ready.eq(1),
+                    begins.eq(1),
+                    job.valid.eq(1),
+                    reader.jobs.valid.eq(gathers),
+                ]
+                m.d.sync += [
+                    start.eq(address),
+                    row_address.eq(address),
+                    step.eq(stride),
+                    length.eq(words),
+                    left.eq(rows),
+                    limit.eq(table),
+                    place.eq(0),
+                    by_stride.eq(~gathers),
+                    needs_id.eq(gathers),
+                ]
         return needs_id

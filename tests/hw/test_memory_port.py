@@ -154,17 +154,24 @@ def test_a_long_write_takes_one_beat_per_cycle():
     run(simulator, 400 + 40 + 30)
 
 
-def test_no_client_holds_up_another():
+def test_no_client_holds_up_another_and_none_loses_a_word():
     port, simulator, memory = start()
     rng = np.random.default_rng(1)
     requests = [{"address": 0, "words": 300}]
-    found = []
-    simulator.add_testbench(sender(port.fetch.requests, requests, rng))
-    simulator.add_testbench(sender(port.load.requests, requests, rng))
-    simulator.add_testbench(sender(port.weights.requests, requests, rng))
-    simulator.add_testbench(taker(port.weights.words, 300, found, rng))
-    run(simulator, 1000)
-    assert found == words_of(memory.data, requests)
+    found = {name: [] for name in READERS}
+    for name in READERS:
+        simulator.add_testbench(sender(getattr(port, name).requests, requests, rng))
+    weights = taker(port.weights.words, 300, found["weights"], rng)
+
+    async def one_after_the_other(ctx):
+        await weights(ctx)
+        await taker(port.load.words, 300, found["load"], rng)(ctx)
+        await taker(port.fetch.words, 300, found["fetch"], rng)(ctx)
+
+    simulator.add_testbench(one_after_the_other)
+    run(simulator, 1500)
+    expected = words_of(memory.data, requests)
+    assert found == dict.fromkeys(READERS, expected)
 
 
 OUTSIDE = [
@@ -235,6 +242,7 @@ def test_a_halt_ends_what_was_begun_and_nothing_more(when):
     forever = [{"address": 0, "words": 1000}]
     for stream in (port.load.requests, port.fetch.requests):
         simulator.add_testbench(sender(stream, forever, rng), background=True)
+    simulator.add_testbench(taker(port.load.words, 1000, [], rng, 0.3), background=True)
     written = [{"address": 0, "words": 9, "last": 1}] * 3
     simulator.add_testbench(sender(port.store.requests, written, rng), background=True)
 
