@@ -44,6 +44,10 @@ class KeyComparison(wiring.Component):
     are memories that are written beforehand. The static scale makes quantising a product with a
     constant: ``127 * u = 128 * u - u`` for that of tanh.
 
+    Each lane has its own table, as logic: with the line in it 4,087 gate equivalents of 1,024
+    segments. Two lanes that share a memory of two read ports would need 26,624 bits for it, 39,900
+    gate equivalents as cells of six transistors.
+
     Members
     -------
     query, query_write : elements of the query for ``beat``
