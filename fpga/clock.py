@@ -41,7 +41,8 @@ def ecp5_dividers(source: int, wanted: float) -> Dividers:
 def ice40_dividers(source: int, wanted: float) -> Dividers:
     """Dividers nearest to ``wanted`` hertz, which is at least 16 MHz.
 
-    Oscillator 533 to 1066 MHz, comparison 10 to 133 MHz. Source: Lattice FPGA-TN-02052, iCE40 sysCLOCK PLL, simple feedback.
+    Oscillator 533 to 1066 MHz, comparison 10 to 133 MHz, simple feedback.
+    Source: Lattice FPGA-TN-02052, iCE40 sysCLOCK PLL.
     """
     found = [
         Dividers(reference=reference, feedback=feedback, output=output, hertz=hertz)

@@ -8,7 +8,6 @@ from typing import Any
 
 from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, Fragment
-from amaranth.lib import wiring
 
 from fpga.boards import Board
 from fpga.designs import Design
@@ -39,10 +38,11 @@ def hosted_verilog(hosted: Hosted) -> str:
     return verilog.convert_fragment(fragment, ports, "top", emit_src=False)[0]
 
 
-def simulator(target: wiring.Component, words: tuple[int, ...], divisor: int) -> Path:
-    """Build ``target`` behind a link and return the program that serves it."""
+def program_of(board: Board, design: Design) -> Path:
+    """Build ``design`` as ``board`` would have it, and return the program that serves it."""
+    words, divisor = board.identity(design).words(), board.divisor(design)
     recipe = Recipe(
-        verilog=hosted_verilog(Hosted(target, words, divisor)),
+        verilog=hosted_verilog(Hosted(design.target(), words, divisor)),
         main=f"#define DIVISOR {divisor}\n{MAIN.read_text()}",
         # Amaranth writes the states of a machine and no others.
         flags=("-Wno-CASEINCOMPLETE",),
@@ -61,11 +61,3 @@ def served(program: Path) -> Iterator[str]:
             yield process.stdout.readline().strip()
         finally:
             process.kill()
-
-
-@contextmanager
-def simulated(board: Board, design: Design) -> Iterator[str]:
-    """Serve ``design`` as ``board`` would and give the name of the port."""
-    words = board.identity(design).words()
-    with served(simulator(design.target(), words, board.divisor(design))) as port:
-        yield port

@@ -1,7 +1,7 @@
 """``python -m fpga run``."""
 
 import json
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from serial.tools.list_ports import comports
 from fpga.boards import Board, board
 from fpga.host.client import LinkError, open_port
 from fpga.host.trial import run_trial
-from fpga.simulation import simulated
+from fpga.simulation import program_of, served
 from hw.yosys import write_atomically
 
 
@@ -42,8 +42,12 @@ def run(
     design = chosen.design(design_name)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     console = Console(stderr=True)
+    context: AbstractContextManager[str | None] = nullcontext(port_name)
+    if chosen.simulated:
+        with console.status(f"{design_name}: build in Verilator"):
+            context = served(program_of(chosen, design))
     with (
-        simulated(chosen, design) if chosen.simulated else nullcontext(port_name) as name,
+        context as name,
         open_port(name or only_port(chosen)) as port,
         console.status(f"{design_name} on {port.name}, seed {seed}"),
     ):

@@ -44,10 +44,10 @@ class Port(Protocol):
         """Bytes that can be read at once."""
 
 
-def open_port(name: str) -> serial.Serial:
-    """Open a serial port; ``LinkError`` where there is none."""
+def open_port(name: str, seconds: float = SECONDS) -> serial.Serial:
+    """Open a serial port that waits ``seconds`` for bytes; ``LinkError`` where there is none."""
     try:
-        return serial.Serial(name, BAUD, timeout=SECONDS, write_timeout=4 * SECONDS)
+        return serial.Serial(name, BAUD, timeout=seconds, write_timeout=4 * SECONDS)
     except (serial.SerialException, OSError, ValueError) as error:
         raise LinkError(
             f"cannot open the port {name!r} ({error}): plug the board in, or name its port"
