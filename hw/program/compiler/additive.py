@@ -46,7 +46,7 @@ class Additive:
             offsets=offsets,
         )
         self.mask = build.places[names[5]] if len(names) > 5 else None
-        self.operands = Operands(build, name, key.layout, key.count, value.layout, ONE)
+        self.operands = Operands(build, name, 1, key.layout, key.count, value.layout, ONE)
         self.operands.value(value, 0, int(self.numbers.value_scale[0]))
         vector.function(build, spec.tanh)
         self._load_energy(build.number(energy))

@@ -52,7 +52,9 @@ def attention(build: Build, operator: Operator) -> None:
     numbers = Numbers.of(build, names[3:8])
     query, key, value = (build.places[name] for name in names[:3])
     mask = build.places[names[8]] if len(names) > 8 else None
-    operands = Operands(build, operator.name, query.layout, key.count, value.layout, query.count)
+    operands = Operands(
+        build, operator.name, spec.heads, query.layout, key.count, value.layout, query.count
+    )
     out = build.make(operator.name)
     for head in range(spec.heads):
         operands.query(query, head, int(numbers.offsets[0]))
@@ -69,15 +71,26 @@ class Operands:
         self,
         build: Build,
         name: str,
+        heads: int,
         query: Layout,
         keys: Length,
         value: Layout,
         queries: Length,
     ) -> None:
-        self.build, self.name = build, name
-        widest = max(*query.parts, *value.parts)
-        if len({-(-part // build.machine.lanes) for part in (*query.parts, *value.parts)}) > 1:
-            raise ValueError(f"attention {name!r} needs heads of one size for the engine")
+        self.build, self.name, self.heads = build, name, heads
+        lanes = build.machine.lanes
+        sizes = [self._head(layout, 0)[2] for layout in (query, value)]
+        widest = max(sizes)
+        if len({-(-size // build.machine.word_bytes) for size in sizes}) > 1:
+            raise ValueError(
+                f"attention {name!r} has queries of {sizes[0]} and values of {sizes[1]} elements, "
+                f"which need different numbers of words: not supported"
+            )
+        if -(-widest // lanes) > -(-sizes[1] // lanes):
+            raise ValueError(
+                f"attention {name!r} has values of {sizes[1]} elements, fewer words than its "
+                f"queries of {sizes[0]}: not supported"
+            )
         if widest > build.machine.head_size:
             raise ValueError(
                 f"attention {name!r} has heads of {widest}, but the engine's are "
@@ -88,7 +101,6 @@ class Operands:
                 f"attention {name!r} has up to {build.most(keys)} keys, but the engine takes "
                 f"{build.machine.longest}: lower the maximum length"
             )
-        heads = len(query.parts)
         self.beats = -(-widest // build.machine.lanes)
         self.code_words = -(-widest // build.machine.word_bytes)
         self.queries = self._codes("queries", queries, heads * (1 + self.code_words))
@@ -173,6 +185,12 @@ class Operands:
         columns = tuple(range(head * words, (head + 1) * words))
         return replace(place, layout=layout, columns=columns)
 
+    def _head(self, layout: Layout, head: int) -> tuple[int, int, int]:
+        """First word, words and elements of a head in a row; a single head is the whole row."""
+        if self.heads == 1:
+            return 0, layout.words, layout.elements
+        return layout.first_word(head), layout.part_words[head], layout.parts[head]
+
     def _quantize(
         self,
         source: Place,
@@ -183,9 +201,7 @@ class Operands:
         changes: tuple[Change, ...] = (),
         count: Length | None = None,
     ) -> None:
-        first = source.layout.first_word(head)
-        words = source.layout.part_words[head]
-        size = source.layout.parts[head]
+        first, words, size = self._head(source.layout, head)
         part = replace(
             source,
             layout=Layout((size,), self.build.machine.lanes),

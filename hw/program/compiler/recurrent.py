@@ -150,7 +150,7 @@ class Dot:
         require_spec(build, name, self.spec)  # type: ignore[arg-type]
         self.numbers = Numbers.of(build, tuple(names[:5]))
         self.mask = build.places[names[5]] if len(names) > 5 else None
-        self.operands = Operands(build, name, key.layout, key.count, value.layout, ONE)
+        self.operands = Operands(build, name, 1, key.layout, key.count, value.layout, ONE)
         self.operands.key(key, 0, int(self.numbers.key_scale[0]))
         self.operands.value(value, 0, int(self.numbers.value_scale[0]))
 

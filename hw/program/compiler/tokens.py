@@ -198,7 +198,9 @@ class KeptAttention:
             raise ValueError(f"attention {operator.name!r} grows by keys or values alone")
         layouts = [build.layouts[name] for name in names[:3]]
         keys = Length(names=(STEPS,)) if self.grows else build.places[names[1]].count
-        self.operands = Operands(build, operator.name, layouts[0], keys, layouts[2], ONE)
+        self.operands = Operands(
+            build, operator.name, self.spec.heads, layouts[0], keys, layouts[2], ONE
+        )
         if not self.grows:
             for head in range(self.spec.heads):
                 self._keep(head)
