@@ -21,6 +21,9 @@ COMMANDS = {
     "bench": Entry("sim.commands.bench", "bench", "Run the operator table's benches in Verilator."),
     "layer": Entry("sim.commands.layer", "layer", "An encoder layer on a core's RTL: make sim."),
     "ratios": Entry("sim.commands.ratios", "ratios", "Cycles of the plans on real activations."),
+    "compile": Entry(
+        "sim.commands.compile", "compile_command", "The accelerator's program of a network."
+    ),
     "engine": Entry("sim.commands.engine", "engine", "How busy the attention engine is."),
     "speed": Entry("sim.commands.speed", "speed", "Simulated products per wall second of a core."),
     "equivalence": Entry(

@@ -1,7 +1,7 @@
 """Additive attention of one query: tanh by the vector unit, then scores and context by the engine.
 
-    u_t = tanh(query + key_t)          codes of u are the engine's keys
-    score_t = energy . u_t             codes of the energies are its one query
+u_t = tanh(query + key_t)          codes of u are the engine's keys
+score_t = energy . u_t             codes of the energies are its one query
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """Greedy decoding: what does not depend on the tokens once, the rest in a loop over tokens.
 
-    index = 0; token = start
-    do  logits = rest of the network for one row, keys and values of earlier rows kept
-        token = argmax(logits), stored; index += 1
-    while token != end and index < limit
+index = 0; token = start
+do  logits = rest of the network for one row, keys and values of earlier rows kept
+    token = argmax(logits), stored; index += 1
+while token != end and index < limit
 """
 
 from typing import Any
@@ -12,8 +12,8 @@ import numpy as np
 
 from golden.graph import Graph, Operator
 from hw.program.compiler import vector
-from hw.program.compiler.attention import Numbers, Operands, require_spec
 from hw.program.compiler.additive import Additive
+from hw.program.compiler.attention import Numbers, Operands, require_spec
 from hw.program.compiler.build import Build
 from hw.program.compiler.cells import ONE
 from hw.program.compiler.layout import Layout, Place
@@ -224,7 +224,7 @@ class KeptAttention:
             (key, self.operands.keys, self.operands.key, self.numbers.key_scale),
             (value, self.operands.values, self.operands.value, self.numbers.value_scale),
         ):
-            changes = ()
+            changes: tuple[Change, ...] = ()
             if self.grows:
                 changes = (Change(field="codes", register=self.index, factor=target.stride),)
             write(place, head, int(scales[head]), changes=changes)
@@ -233,6 +233,6 @@ class KeptAttention:
 def one_row(step: Step) -> None:
     """A prepend would put rows before the first token only."""
     raise ValueError(
-        f"operator {step.operators[0].name!r} puts rows before the first token: not supported in a loop over "
-        f"tokens"
+        f"operator {step.operators[0].name!r} puts rows before the first token: not supported in "
+        f"a loop over tokens"
     )

@@ -94,7 +94,6 @@ def combine(kind: str) -> dict[str, int]:
 
 def scale(build: Build, operator: Operator, width: int) -> dict[str, int]:
     """The rescaling of an operator, its channel numbers loaded; its offset and multiplier."""
-    constants = [np.asarray(build.graph.constants[name]) for name in operator.inputs[1:]]
     if operator.kind == "softmax":
         _require(operator, operator.spec, SoftmaxSpec(), "the vector unit's softmax")
         _require_width(build, operator.name, width)
@@ -103,6 +102,7 @@ def scale(build: Build, operator: Operator, width: int) -> dict[str, int]:
         require_default(operator.name, operator.spec)
         multiplier, offset = (build.graph.constants[name] for name in operator.inputs[2:])
         return _single("multiplier", multiplier, offset)
+    constants = [build.number(name) for name in operator.inputs[1:]]
     if operator.kind in {"mean_pool", "l2_normalize"}:
         kind = {"mean_pool": "mean", "l2_normalize": "l2_normalize"}[operator.kind]
         default = PoolSpec() if kind == "mean" else NormalizeSpec()
