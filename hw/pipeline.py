@@ -36,3 +36,12 @@ def held(m: Module, enable: ValueLike, name: str, value: Any, stages: int = 1) -
             m.d.sync += later.eq(value)
         value = later
     return value
+
+
+def delayed(m: Module, name: str, valid: Value, stages: int) -> Value:
+    """Return the flag ``valid``, ``stages`` cycles later; nothing is under way after reset."""
+    for stage in range(stages):
+        later = Signal(name=f"{name}_{stage}")
+        m.d.sync += later.eq(valid)
+        valid = later
+    return valid

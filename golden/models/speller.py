@@ -13,7 +13,7 @@ from golden.quantize import QuantizeSettings, quantize_network
 from golden.spec import RequantizeSpec, RowScaleSpec
 
 # Twelve bits of probability: greedy decoding reads nothing but which is the greatest.
-INT8 = QuantizeSettings(probability_bits=12)
+INT8 = QuantizeSettings(softmax_bits=12)
 INT16 = replace(
     INT8,
     weight_bits=16,

@@ -9,8 +9,8 @@ Letters: N queries, T keys, H heads, d head width, B a block of keys.
 4. Context: requantise(context) with the row scale 1 / sum; a query without keys gives zeros.
 
 Error against real attention of the same codes: 1 output integer plus, of the largest value,
-``2**-8`` (scores, tables and factors) and ``(1.1 * T + blocks) / sum`` (P' and old sums are
-integers).
+``2**-8`` (scores and tables) and ``(1.1 * T + blocks) / sum`` (P' and old sums are integers);
+the sum is at least ``2**(probability_bits - 1)``.
 """
 
 from typing import NamedTuple

@@ -2,8 +2,12 @@
 
 Letters: N queries, T keys, H heads, d head width, B a block of keys. For each block, in order:
 
-    m' = max(m, max(x_B)), f = 2**-(m' - m), P'_B = round(unit * 2**-(m' - x_B)),
-    sum = round(sum * f) + sum(P'_B), context = round(context * f) + P'_B V_B.
+    m' = max(m, floor(max(x_B)) + 1), P'_B = round(2**bits * 2**-(m' - x_B)),
+    sum = round(sum * 2**-(m' - m)) + sum(P'_B),
+    context = round(context * 2**-(m' - m)) + P'_B V_B.
+
+m is a whole power of two above every score so far: P' fits its bits, and what was summed before is
+only shifted. Source: Softermax (Stevens et al., DAC 2021), which rounds the running maximum.
 """
 
 from typing import NamedTuple
@@ -13,7 +17,6 @@ import numpy as np
 from golden.integer import Integers, integer_range, matmul, round_shift
 from golden.operator_spec import AttentionSpec
 from golden.ops.exponential import exponential
-from golden.ops.interpolate import interpolate
 
 MOST_PLACES = 48
 
@@ -31,8 +34,9 @@ def walk_keys(
 ) -> KeyWalk:
     """``(H, N, T), (N, T), (H, T, d)``: ``allowed`` is true where a query sees a key."""
     lowest, _ = integer_range(spec.requantize.output_bits)
+    fraction_bits = spec.score_fraction_bits
     heads, queries, keys = scores.shape
-    largest = np.full((heads, queries, 1), lowest)
+    above = np.full((heads, queries, 1), lowest >> fraction_bits)  # m, a whole number
     total = np.zeros((heads, queries, 1), np.int64)
     context = np.zeros((heads, queries, value.shape[-1]), np.int64)
     blocks = []
@@ -40,24 +44,14 @@ def walk_keys(
         block = slice(start, start + spec.key_block)
         seen = allowed[:, block]
         candidates = np.where(seen, scores[..., block], lowest)
-        new_largest = np.maximum(largest, candidates.max(axis=-1, keepdims=True))
-        rise = new_largest - largest
-        p = np.where(seen, exponential(spec.exponential, new_largest - candidates), 0)
-        total = _rescale(spec, total, rise) + p.sum(axis=-1, keepdims=True)
-        context = _rescale(spec, context, rise) + matmul(p, value[:, block])
-        largest = new_largest
+        largest = candidates.max(axis=-1, keepdims=True)
+        new_above = np.maximum(above, (largest >> fraction_bits) + 1)
+        distance = (new_above << fraction_bits) - candidates
+        p = np.where(seen, exponential(spec.exponential, distance), 0)
+        # Beyond so many places nothing is left.
+        places = np.minimum(new_above - above, MOST_PLACES)
+        total = round_shift(total, places) + p.sum(axis=-1, keepdims=True)
+        context = round_shift(context, places) + matmul(p, value[:, block])
+        above = new_above
         blocks.append(p)
     return KeyWalk(blocks, total[..., 0], context)
-
-
-def _rescale(spec: AttentionSpec, x: Integers, rise: Integers) -> Integers:
-    """``round(x * 2**-rise)``: what was summed below an older, smaller maximum.
-
-    The fraction of ``rise`` goes through a table of ``factor_bits + 1`` bits, its integer part
-    shifts: ``2**-factor_bits`` relative, the same for a context and for its sum.
-    """
-    fraction_bits = spec.exponential.fraction_bits
-    factor = interpolate(spec.factor, rise & ((1 << fraction_bits) - 1))
-    # Beyond so many places nothing is left of 32 bits.
-    places = np.minimum(rise >> fraction_bits, MOST_PLACES)
-    return round_shift(x * factor, spec.factor_bits + places)

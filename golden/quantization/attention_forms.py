@@ -31,7 +31,6 @@ from golden.quantization.scales import (
     state_inputs,
 )
 from golden.spec import RowScaleSpec
-from golden.table_spec import ExponentialSpec
 
 LOG2_E = math.log2(math.e)
 
@@ -152,7 +151,7 @@ def _attention_spec(build: IntegerBuilder, arguments: Mapping[str, Any]) -> Atte
         key_block=settings.key_block,
         query=settings.rows,
         operand=RowScaleSpec(output_bits=settings.operand_bits, static_scale=1),
-        exponential=ExponentialSpec(unit=(1 << settings.probability_bits) - 1),
+        probability_bits=settings.probability_bits,
         requantize=settings.requantize,
     )
 
@@ -180,7 +179,7 @@ def _dot_constants(
     key_range, value_range = (_head_range(build, name, spec.heads) for name in (key, value))
     limit = spec.operand.code_limit
     score = query_factor * build.scale[key] * key_range / (spec.query.code_limit * limit)
-    score *= LOG2_E * (1 << spec.exponential.fraction_bits)
+    score *= LOG2_E * (1 << spec.score_fraction_bits)
     ratio = build.scale[value] * value_range / (limit * build.scale[context])
     score_offset, (score,) = fit_multipliers(build.settings.requantize, [score], CODE_EXPONENTS)
     context_offset, (ratio,) = fit_multipliers(
@@ -206,7 +205,7 @@ def _additive_constants(
     )
     value_range = _head_range(build, value, 1)
     score = energy_scale * STATE_SCALE / spec.comparison.code_limit
-    score = score * LOG2_E * (1 << walk.exponential.fraction_bits)
+    score = score * LOG2_E * (1 << walk.score_fraction_bits)
     # The context keeps the values' scale.
     ratio = value_range / walk.operand.code_limit
     score_offset, (score,) = fit_multipliers(build.settings.requantize, [score], CODE_EXPONENTS)

@@ -24,13 +24,15 @@ from golden.table_spec import FUNCTIONS
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizeSettings:
-    """What the caller may choose: calibration and headroom, widths of the softmax, keys' block.
+    """What the caller may choose: calibration and headroom, widths, keys' block.
 
     ``calibration`` decides the ranges of tensors between operators, ``operand_calibration`` those
     of the codes of keys and values, ``operand_bits`` wide, whose scales are static.
+    ``probability_bits`` is of attention's codes, ``softmax_bits`` of a softmax that stands alone.
     """
 
-    probability_bits: int = 8
+    probability_bits: int = 10
+    softmax_bits: int = 8
     key_block: int = 128
     calibration: Calibration = "absmax"
     operand_calibration: Calibration = "absmax"

@@ -76,8 +76,8 @@ def linear(build: IntegerBuilder, operator: Operator) -> None:
 
 
 def softmax(build: IntegerBuilder, operator: Operator) -> None:
-    """Codes of ``probability_bits`` bits, the logits being base-2 logarithms already."""
-    bits = build.settings.probability_bits
+    """Codes of ``softmax_bits`` bits, the logits being base-2 logarithms already."""
+    bits = build.settings.softmax_bits
     fraction_bits = round(math.log2(math.log(2) / build.scale[operator.inputs[0]]))
     spec = SoftmaxSpec(score_fraction_bits=fraction_bits, output_bits=bits)
     scale = 1 / spec.unit

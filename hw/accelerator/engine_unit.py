@@ -99,7 +99,10 @@ class EngineUnit(wiring.Component):
             job.p.position.eq(p.key_count - p.query_count + first),
             *(
                 job.p[name].eq(p[name])
-                for name in ("score_multiplier", "context_multiplier", "context_offset")
+                for name in (
+                    *("beats", "probability_bits"),
+                    *("score_multiplier", "context_multiplier", "context_offset"),
+                )
             ),
             heads.ready.eq(empty(p) | (job.ready & last)),
         ]

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from golden.operator_spec import AttentionSpec
 from golden.spec import CoreSpec, MacroSpec
-from golden.table_spec import ExponentialSpec
 from hw.accelerator.machine import MACHINES, Machine
 from hw.accelerator.vector.plan import VectorPlan
 from hw.core.plan import CorePlan
@@ -74,7 +73,6 @@ class AcceleratorPlan:
         return AttentionSpec(
             heads=1,
             key_block=self.machine.key_block,
-            exponential=ExponentialSpec(unit=255),
         )
 
     @property

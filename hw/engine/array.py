@@ -8,9 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from hw.engine.column import EngineColumn
-from hw.engine.layout import command_layout, operand_layout
+from hw.engine.layout import command_layout, input_layout, operand_layout
 from hw.engine.plan import EnginePlan
-from hw.macro.drive import Drive
+from hw.engine.products import Drive
 
 
 def cell_write_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
@@ -38,7 +38,8 @@ class Array(wiring.Component):
 
     Members
     -------
-    valid, command, x : what to multiply now; ``x`` is unsigned where ``command.context`` is set
+    valid, command, x : what to multiply now: a query's codes, or with ``command.context``
+        probabilities
     addend : old context of each column
     write : a beat for the cells
     o : sums, from the cycle after a command to the next command
@@ -50,7 +51,7 @@ class Array(wiring.Component):
         super().__init__({
             "valid": In(1),
             "command": In(command_layout(spec, plan)),
-            "x": In(operand_layout(plan)),
+            "x": In(input_layout(spec, plan)),
             "addend": In(sums),
             "write": In(cell_write_layout(spec, plan)),
             "o": Out(sums),
@@ -59,11 +60,8 @@ class Array(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
-        m.submodules.drive = drive = Drive(plan.column(spec), plan.macro)
-        m.d.comb += [
-            drive.step.negative.eq(~self.command.context),
-            *(drive.step.digits[0][lane].eq(x) for lane, x in enumerate(self.x)),
-        ]
+        m.submodules.drive = drive = Drive(spec, plan)
+        m.d.comb += [drive.signed.eq(~self.command.context), drive.x.eq(self.x)]
         one_lane = Signal(plan.lanes)
         m.d.comb += one_lane.eq(1 << self.write.lane)
         for index in range(spec.key_block):

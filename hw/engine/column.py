@@ -8,10 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from hw.engine.plan import EnginePlan
+from hw.engine.products import Products, drive_layout, input_bits
 from hw.macro.bitcells import Bitcells
-from hw.macro.column import plan_key, spec_key
-from hw.macro.drive import drive_layout
-from hw.macro.product_sum import ProductSum
+from hw.macro.column import spec_key
 from hw.platform import Shared
 
 
@@ -30,15 +29,15 @@ class EngineColumn(Shared):
 
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
         self.spec, self.plan = spec, plan
-        self.column, self.macro = plan.column(spec), plan.macro
+        self.column = plan.column(spec)
         self.bits = plan.context_bits(spec)
-        self.key = f"engine_{spec_key(self.column)}_{plan_key(self.macro)}_s{self.bits}"
+        self.key = f"engine_{spec_key(self.column)}_x{input_bits(spec, plan)}_s{self.bits}"
         super().__init__({
             "enable": In(1),
             "adds": In(1),
             "addend": In(signed(self.bits)),
             "set": In(self.column.set_bits),
-            "drive": In(drive_layout(self.column, self.macro)),
+            "drive": In(drive_layout(spec, plan)),
             "write": In(plan.lanes),
             "write_set": In(self.column.set_bits),
             "write_data": In(data.ArrayLayout(unsigned(8), plan.lanes)),
@@ -47,17 +46,15 @@ class EngineColumn(Shared):
 
     def body(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.bitcells = cells = Bitcells(self.column, self.macro)
-        m.submodules.product_sum = total = ProductSum(
-            self.column, self.macro, signed(self.bits), self.bits
-        )
+        m.submodules.bitcells = cells = Bitcells(self.column, self.plan.macro)
+        m.submodules.products = total = Products(self.spec, self.plan)
         kept = Signal(signed(self.bits), reset_less=True)
         with m.If(self.enable):
-            m.d.sync += kept.eq(total.o[0])
+            m.d.sync += kept.eq(total.o)
         with m.If(self.adds):
-            m.d.comb += total.addend[0].eq(kept)
+            m.d.comb += total.addend.eq(kept)
         with m.Else():
-            m.d.comb += total.addend[0].eq(self.addend)
+            m.d.comb += total.addend.eq(self.addend)
         m.d.comb += [
             cells.write.eq(self.write),
             cells.write_set.eq(self.write_set),

@@ -8,31 +8,41 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from hw.engine.array import Array
-from hw.engine.context import Context, finished_layout
-from hw.engine.layout import command_layout, job_layout, operand_layout, result_layout
+from hw.engine.context import Context
+from hw.engine.layout import (
+    command_layout,
+    job_layout,
+    operand_layout,
+    result_layout,
+    rows_layout,
+)
 from hw.engine.loader import Loader
 from hw.engine.plan import EnginePlan
 from hw.engine.query_buffer import QueryBuffer
-from hw.engine.rescale import head_scale
+from hw.engine.rescale import ALWAYS, head_scale
+from hw.engine.result import Result
 from hw.engine.row_softmax import RowSoftmax
 from hw.engine.sequencer import Sequencer
-from hw.pipeline import held
+from hw.pipeline import delayed, held
 from hw.stream import Fork, Queue
 
 
 class Engine(wiring.Component):
     """``o = softmax(requantise(Q K^T)) V`` of a head, as ``golden.ops.attention`` computes it.
 
-    Letters: N queries of a job, T keys, B ``key_block``, d ``head_size``, L ``lanes``.
+    Letters: N queries of a job, T keys, B ``key_block``, d elements of its head, L ``lanes``.
 
     A block of B keys and values lies in the array's cells, ``d / L`` weight sets each. Every query
     is multiplied by the keys (N d / L cycles), then every row of probabilities by the values (as
     many), while the next keys and then the next values are written: with N of at least B the array
     never waits. Scores exist only between the array and the softmax; no key is transposed. Jobs
-    follow each other without a gap, and the results of one leave while the next is computed.
+    follow each other without a gap, and the results of one leave from its last block on, while the
+    next is computed. Whatever differs between networks stands in the jobs: their ``d`` is any
+    multiple of L up to ``plan.head_size``, and where it is less than ``L B / softmax_lanes`` the
+    array waits for the softmax.
 
-    Throughput is ``L B`` products per cycle; the first result leaves about 40 cycles after the
-    job's last product. Operands are ``2 L`` bytes per cycle, results ``2 output_lanes``.
+    Throughput is ``L B`` products per cycle; a query's first result leaves about 15 cycles after
+    its last product. Operands are ``2 L`` bytes per cycle, results ``2 output_lanes``.
     Idea of one array for both products: FSA (arXiv 2507.11331); of keys as stationary weights that
     are written as they come: TranCIM (JSSC 58(6), 2023).
 
@@ -64,42 +74,38 @@ class Engine(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
-        job = self.jobs.payload.shape()
-        m.submodules.jobs = jobs = Fork(job, 3)
-        m.submodules.query_jobs = query_jobs = Queue(job, 2)
-        m.submodules.key_jobs = key_jobs = Queue(job, 2)
-        m.submodules.array_jobs = array_jobs = Queue(job, 2)
         m.submodules.query_buffer = buffer = QueryBuffer(spec, plan)
         m.submodules.loader = loader = Loader(spec, plan)
         m.submodules.sequencer = sequencer = Sequencer(spec, plan)
         m.submodules.array = array = Array(spec, plan)
         m.submodules.softmax = softmax = RowSoftmax(spec, plan)
         m.submodules.context = context = Context(spec, plan)
-        m.submodules.finished = finished = Queue(finished_layout(spec, plan), 2)
-
-        wiring.connect(m, wiring.flipped(self.jobs), jobs.i)
-        for copy, queue in zip(jobs.o, (query_jobs, key_jobs, array_jobs), strict=True):
-            wiring.connect(m, copy, queue.i)
-        wiring.connect(m, query_jobs.o, buffer.job)
-        wiring.connect(m, key_jobs.o, loader.job)
-        wiring.connect(m, array_jobs.o, sequencer.job)
+        m.submodules.result = result = Result(spec, plan)
+        self._jobs(m, buffer, loader, sequencer)
         wiring.connect(m, wiring.flipped(self.queries), buffer.i)
         wiring.connect(m, wiring.flipped(self.keys_values), loader.i)
+        wiring.connect(m, result.o, wiring.flipped(self.o))
 
-        # Operands are read, contexts rescaled: the array works three cycles after the command.
-        stages = Context.RESCALE_STAGES
-        commands = self._delayed(m, sequencer, stages + 1)
-        issued, (valid, command), (done, result) = commands[0], commands[stages], commands[-1]
-        always = Const(1)
-        query = held(m, always, "query", Value.cast(buffer.x), stages - 1)
-        part = held(m, always, "part", issued[1].index)
-        picked = Value.cast(softmax.probabilities).word_select(part, 8 * plan.lanes)
-        picked = held(m, always, "picked", picked, stages - 1)
+        # Operands are read, contexts shifted, then the array works.
+        stages = Context.STAGES
+        commands = self._commands(m, sequencer, stages + 1)
+        (_, issued), (valid, command), (done, made) = commands[0], commands[stages], commands[-1]
+        query = Cat(_extended(x, len(array.x[0])) for x in buffer.x)
+        query = held(m, ALWAYS, "query", query, stages - 1)
+        part = held(m, ALWAYS, "part", issued.index)
+        picked = Value.cast(softmax.probabilities)
+        picked = picked.word_select(part, len(picked) // plan.key_beats(spec))
+        picked = held(m, ALWAYS, "picked", picked, stages - 1)
+        width = spec.probability_bits
+        picked = Cat(
+            _extended(picked.word_select(lane, width), len(array.x[0]))
+            for lane in range(plan.lanes)
+        )
         m.d.comb += [
-            buffer.read.eq(issued[1]),
-            softmax.read_row.eq(issued[1].row),
-            context.read.eq(issued[1]),
-            context.factor.eq(softmax.factor),
+            buffer.read.eq(issued),
+            softmax.read_row.eq(issued.row),
+            context.read.eq(issued),
+            context.places.eq(softmax.places),
             array.valid.eq(valid),
             array.command.eq(command),
             Value.cast(array.x).eq(Mux(command.context, picked, query)),
@@ -111,33 +117,50 @@ class Engine(wiring.Component):
             sequencer.values_ready.eq(loader.values_ready),
             *(sequencer.rows[bank].eq(buffer.rows[bank]) for bank in range(2)),
             sequencer.probabilities_ready.eq(softmax.ready),
-            sequencer.context_free.eq(context.free),
-            buffer.free.eq(Mux(sequencer.job.ready, Const(1, 2) << sequencer.command.bank[0], 0)),
-            context.write.eq(done & result.context & result.last),
-            context.write_command.eq(result),
+            sequencer.context_given.eq(result.given),
+            context.write.eq(done & made.context & made.last),
+            context.write_command.eq(made),
             context.sums.eq(array.o),
+            result.write.eq(context.write & made.final),
+            result.sums.eq(array.o),
         ]
         self._scores(m, sequencer, loader, buffer, softmax, array, commands)
-        self._finish(m, sequencer, finished, context, stages + 1)
-        wiring.connect(m, finished.o, context.finished)
-        m.d.comb += [
-            softmax.total_row.eq(context.total_row),
-            softmax.total_read.eq(context.total_read),
-            context.total.eq(softmax.total),
-        ]
-        wiring.connect(m, context.o, wiring.flipped(self.o))
+        self._complete(m, sequencer, softmax, result, commands[1])
         return m
 
-    def _delayed(self, m: Module, sequencer: Sequencer, stages: int) -> list[tuple[Value, Any]]:
+    def _jobs(self, m: Module, buffer: QueryBuffer, loader: Loader, sequencer: Sequencer) -> None:
+        """Every job goes to the sequencer, and what they must know of it to both readers."""
+        spec, plan = self.spec, self.plan
+        m.submodules.jobs = jobs = Fork(self.jobs.payload.shape(), 3)
+        m.submodules.array_jobs = array_jobs = Queue(self.jobs.payload.shape(), 2)
+        wiring.connect(m, wiring.flipped(self.jobs), jobs.i)
+        wiring.connect(m, jobs.o[0], array_jobs.i)
+        wiring.connect(m, array_jobs.o, sequencer.job)
+        for name, copy, reader in (
+            ("queries", jobs.o[1], buffer.job),
+            ("keys", jobs.o[2], loader.job),
+        ):
+            m.submodules[f"{name}_jobs"] = queue = Queue(rows_layout(spec, plan, name), 2)
+            m.d.comb += [
+                queue.i.valid.eq(copy.valid),
+                copy.ready.eq(queue.i.ready),
+                queue.i.p.count.eq(copy.p[name]),
+                queue.i.p.beats.eq(copy.p.beats),
+            ]
+            wiring.connect(m, queue.o, reader)
+        ends, bank = sequencer.job.ready, sequencer.command.bank
+        m.d.comb += buffer.free.eq(Cat(ends & ~bank, ends & bank))
+
+    def _commands(self, m: Module, sequencer: Sequencer, stages: int) -> list[tuple[Value, Any]]:
         """The sequencer's command, now and in each of the cycles after it."""
         commands: list[tuple[Value, Any]] = [(sequencer.valid, sequencer.command)]
         for stage in range(1, stages + 1):
-            valid = Signal(name=f"command_valid_{stage}")
+            valid, before = commands[-1]
             command = Signal(
                 command_layout(self.spec, self.plan), name=f"command_{stage}", reset_less=True
             )
-            m.d.sync += [valid.eq(commands[-1][0]), command.eq(commands[-1][1])]
-            commands.append((valid, command))
+            m.d.sync += command.eq(before)
+            commands.append((delayed(m, f"command_valid_{stage}", valid, 1), command))
         return commands
 
     def _scores(
@@ -152,43 +175,43 @@ class Engine(wiring.Component):
     ) -> None:
         """A row of scores leaves the array: its scale, and which keys its query sees."""
         spec, job = self.spec, sequencer.job.p
-        always = Const(1)
-        (_, command), (done, result) = commands[-2:]
+        (_, command), (done, made) = commands[-2:]
         mask = held(m, sequencer.starts, "mask", loader.mask)
-        limit = held(m, always, "limit", sequencer.ahead + command.row)
+        limit = held(m, ALWAYS, "limit", sequencer.ahead + command.row)
         scale = head_scale(
-            *(m, "head_scale", always, spec.requantize, job.score_multiplier),
+            *(m, "head_scale", spec.requantize, job.score_multiplier),
             *(buffer.scale.mantissa, buffer.scale.exponent),
         )
-        scale = held(m, always, "scale", scale, len(commands) - 3)
+        scale = held(m, ALWAYS, "scale", scale, len(commands) - 3)
         visible = Cat(~job.causal | (limit >= column) for column in range(spec.key_block))
         m.d.comb += [
-            softmax.valid.eq(done & ~result.context & result.last),
-            softmax.row.eq(result.row),
-            softmax.bank.eq(result.bank),
-            softmax.fresh.eq(result.fresh),
+            softmax.valid.eq(done & ~made.context & made.last),
+            softmax.row.eq(made.row),
+            softmax.fresh.eq(made.fresh),
             softmax.seen.eq(mask & visible),
+            softmax.probability_bits.eq(job.probability_bits),
             Value.cast(softmax.scale).eq(scale),
             *(softmax.scores[column].eq(array.o[column]) for column in range(spec.key_block)),
         ]
 
-    def _finish(
-        self, m: Module, sequencer: Sequencer, finished: Queue, context: Context, stages: int
+    def _complete(
+        self,
+        m: Module,
+        sequencer: Sequencer,
+        softmax: RowSoftmax,
+        result: Result,
+        issued: tuple[Value, Any],
     ) -> None:
-        """Hand a job over once its last context is written; there is room for both banks'."""
-        job, layout = sequencer.job.p, finished.i.payload.shape()
-        record = Signal(layout)
+        """A query's last products are on their way: its sum has just been read."""
+        job = sequencer.job.p
+        valid, command = issued
+        head = Cat(job.context_multiplier, job.context_offset, job.beats, sequencer.job.ready)
         m.d.comb += [
-            record.queries.eq(job.queries),
-            record.multiplier.eq(job.context_multiplier),
-            record.offset.eq(job.context_offset),
-            record.bank.eq(sequencer.command.bank),
-            context.claim.eq(Mux(sequencer.job.ready, Const(1, 2) << sequencer.command.bank[0], 0)),
+            result.complete_valid.eq(valid & command.context & command.row_ends & command.final),
+            Value.cast(result.complete).eq(Cat(softmax.total, held(m, ALWAYS, "head", head))),
         ]
-        valid: Value = sequencer.job.ready
-        for stage in range(1, stages + 1):
-            later = Signal(name=f"finished_{stage}")
-            m.d.sync += later.eq(valid)
-            valid = later
-        kept = held(m, Const(1), "record", Value.cast(record), stages)
-        m.d.comb += [finished.i.valid.eq(valid), Value.cast(finished.i.payload).eq(kept)]
+
+
+def _extended(x: Value, bits: int) -> Value:
+    """``x`` with zeros above it."""
+    return Cat(x, Const(0, bits - len(x)))

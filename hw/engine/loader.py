@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from hw.engine.array import cell_write_layout
-from hw.engine.layout import job_layout, operand_layout
+from hw.engine.layout import operand_layout, rows_layout
 from hw.engine.plan import EnginePlan
 
 
@@ -20,7 +20,7 @@ class Loader(wiring.Component):
 
     Members
     -------
-    job : stream of jobs, for their number of keys
+    job : how many keys a job has, and how long they are
     i : beats of ``lanes`` bytes; the lowest ``key_block`` bits of a header tell which keys count
     write : to the array's cells
     mask : of the block whose keys were written last
@@ -31,7 +31,7 @@ class Loader(wiring.Component):
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
         self.spec, self.plan = spec, plan
         super().__init__({
-            "job": In(stream.Signature(job_layout(spec, plan))),
+            "job": In(stream.Signature(rows_layout(spec, plan, "keys"))),
             "i": In(stream.Signature(operand_layout(plan))),
             "write": Out(cell_write_layout(spec, plan)),
             "mask": Out(spec.key_block),
@@ -44,26 +44,23 @@ class Loader(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
-        columns, chunks = spec.key_block, plan.chunks
-        left = Signal.like(self.job.p.keys)
+        columns = spec.key_block
+        left, beats = Signal.like(self.job.p.count), Signal.like(self.job.p.beats)
         started = Signal()
-        count, key, chunk = (
-            Signal(range(columns + 1)),
-            Signal(range(columns)),
-            Signal(range(chunks)),
-        )
+        count, key = Signal(range(columns + 1)), Signal(range(columns))
+        beat = Signal(plan.beat_bits)
         m.d.comb += count.eq(Mux(left > columns, columns, left))
-        key_ends, chunk_ends = key == count - 1, chunk == chunks - 1
+        key_ends, beat_ends = key == count - 1, beat == beats - 1
         taken = Signal()
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
 
         def advance() -> Value:
             """Next part of a key or value; whether the block's last one is taken."""
             with m.If(taken):
-                m.d.sync += chunk.eq(Mux(chunk_ends, 0, chunk + 1))
-                with m.If(chunk_ends):
+                m.d.sync += beat.eq(Mux(beat_ends, 0, beat + 1))
+                with m.If(beat_ends):
                     m.d.sync += key.eq(Mux(key_ends, 0, key + 1))
-            return taken & chunk_ends & key_ends
+            return taken & beat_ends & key_ends
 
         with m.If(self.keys_used):
             m.d.sync += self.keys_ready.eq(0)
@@ -71,12 +68,12 @@ class Loader(wiring.Component):
             m.d.sync += self.values_ready.eq(0)
         m.d.comb += self.write.data.eq(self.i.payload)
         in_keys, in_values = Signal(), Signal()
-        parts = columns // plan.lanes
-        part, group = _divided(chunk, parts)
-        lane, key_chunk = _divided(key, plan.lanes)
+        key_beats = plan.key_beats(spec)
+        part, group = _divided(beat, key_beats)
+        lane, key_beat = _divided(key, plan.lanes)
         m.d.comb += [self.write.valid.eq(taken & (in_keys | in_values)), self.write.place.eq(key)]
         with m.If(in_keys):
-            m.d.comb += [self.i.ready.eq(1), self.write.set.eq(chunk)]
+            m.d.comb += [self.i.ready.eq(1), self.write.set.eq(beat)]
             with m.If(advance()):
                 m.d.sync += [self.keys_ready.eq(1), in_keys.eq(0), in_values.eq(1)]
         with m.Elif(in_values):
@@ -85,7 +82,7 @@ class Loader(wiring.Component):
                 self.write.value.eq(1),
                 self.write.place.eq(part),
                 self.write.lane.eq(lane),
-                self.write.set.eq(chunks + group * plan.key_chunks(spec) + key_chunk),
+                self.write.set.eq(plan.beats + group * key_beats + key_beat),
             ]
             with m.If(advance()):
                 m.d.sync += [self.values_ready.eq(1), in_values.eq(0), left.eq(left - count)]
@@ -100,7 +97,7 @@ class Loader(wiring.Component):
         with m.Else():
             m.d.comb += self.job.ready.eq(1)
             with m.If(self.job.valid):
-                m.d.sync += [left.eq(self.job.p.keys), started.eq(1)]
+                m.d.sync += [left.eq(self.job.p.count), beats.eq(self.job.p.beats), started.eq(1)]
         return m
 
 

@@ -8,19 +8,19 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
-from hw.engine.layout import command_layout, job_layout, operand_layout, scale_layout
-from hw.engine.plan import EnginePlan
+from hw.engine.layout import command_layout, operand_layout, rows_layout, scale_layout
+from hw.engine.plan import CODE_BITS, EnginePlan
 
 
 class QueryBuffer(wiring.Component):
     """Rows of codes with their scales, in two banks by turns.
 
-    A query comes as a header beat, whose lowest bits are its row scale, and ``chunks`` beats of
-    codes. Throughput is one beat per cycle; a read takes one cycle.
+    A query comes as a header beat, whose lowest bits are its row scale, and its beats of codes.
+    Throughput is one beat per cycle; a read takes one cycle.
 
     Members
     -------
-    job : stream of jobs, for their number of queries
+    job : how many queries a job has, and how long they are
     i : beats of ``lanes`` bytes
     read : which part of which query to read
     x, scale : what was asked for in the cycle before
@@ -31,7 +31,7 @@ class QueryBuffer(wiring.Component):
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
         self.spec, self.plan = spec, plan
         super().__init__({
-            "job": In(stream.Signature(job_layout(spec, plan))),
+            "job": In(stream.Signature(rows_layout(spec, plan, "queries"))),
             "i": In(stream.Signature(operand_layout(plan))),
             "read": In(command_layout(spec, plan)),
             "x": Out(operand_layout(plan)),
@@ -43,10 +43,10 @@ class QueryBuffer(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         plan = self.plan
-        bank, row, place = Signal(), Signal(plan.row_bits), Signal(range(plan.chunks + 1))
-        queries = Signal.like(self.job.p.queries)
+        bank, row, place = Signal(), Signal(plan.row_bits), Signal(range(plan.beats + 1))
+        job = Signal(self.job.payload.shape())
         started, busy = Signal(), Signal(2)
-        taken, header, row_ends = Signal(), place == 0, place == plan.chunks
+        taken, header, row_ends = Signal(), place == 0, place == job.beats
         m.d.comb += [
             self.i.ready.eq(started),
             taken.eq(self.i.valid & started),
@@ -58,8 +58,8 @@ class QueryBuffer(wiring.Component):
         with m.If(self.job.valid & self.job.ready):
             m.d.sync += [
                 started.eq(1),
-                queries.eq(self.job.p.queries),
-                busy.eq(busy | (1 << bank)),
+                job.eq(self.job.payload),
+                busy.bit_select(bank, 1).eq(1),
                 row.eq(0),
             ]
         with m.If(taken):
@@ -69,26 +69,26 @@ class QueryBuffer(wiring.Component):
                 for index in range(2):
                     with m.If(bank == index):
                         m.d.sync += self.rows[index].eq(row + 1)
-                with m.If(row + 1 == queries):
+                with m.If(row + 1 == job.count):
                     m.d.sync += [started.eq(0), bank.eq(~bank)]
 
         depth = 1 << (1 + plan.row_bits)
         m.submodules.codes = codes = Memory(
-            shape=unsigned(8 * plan.lanes), depth=depth * plan.chunks, init=[]
+            shape=unsigned(CODE_BITS * plan.lanes), depth=depth << plan.beat_bits, init=[]
         )
         m.submodules.scales = scales = Memory(shape=scale_layout(self.spec), depth=depth, init=[])
         code_write, code_read = codes.write_port(), codes.read_port()
         scale_write, scale_read = scales.write_port(), scales.read_port()
         scale = Value.cast(self.i.payload)[: len(Value.cast(self.scale))]
-        reads = Cat(self.read.row, self.read.bank[0])
+        reads = Cat(self.read.row, self.read.bank)
         m.d.comb += [
             code_write.en.eq(taken & ~header),
-            code_write.addr.eq(Cat(row, bank) * plan.chunks + place - 1),
+            code_write.addr.eq(Cat((place - 1)[: plan.beat_bits], row, bank)),
             code_write.data.eq(self.i.payload),
             scale_write.en.eq(taken & header),
             scale_write.addr.eq(Cat(row, bank)),
             Value.cast(scale_write.data).eq(scale),
-            code_read.addr.eq(reads * plan.chunks + self.read.index),
+            code_read.addr.eq(Cat(self.read.index[: plan.beat_bits], reads)),
             scale_read.addr.eq(reads),
             Value.cast(self.x).eq(code_read.data),
             self.scale.eq(scale_read.data),

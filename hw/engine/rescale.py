@@ -1,23 +1,13 @@
-"""What brings an older sum to a larger maximum, and a row's scale to its head's."""
+"""What rows are rescaled by: an old context, a head's scores, and its results."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Value, signed, unsigned
-from amaranth.lib import data
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Value, unsigned
 
 from golden.operator_spec import AttentionSpec
 from golden.spec import RequantizeSpec
 from hw.engine.plan import EnginePlan
-from hw.ops.interpolate import Interpolation
 from hw.pipeline import held
 
 ALWAYS = Const(1)
-
-
-def factor_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
-    """``2**-rise`` as ``mantissa * 2**-(factor_bits + places)``."""
-    return data.StructLayout({
-        "mantissa": unsigned(spec.factor_bits + 1),
-        "places": unsigned(most_places(spec, plan).bit_length()),
-    })
 
 
 def most_places(spec: AttentionSpec, plan: EnginePlan) -> int:
@@ -25,41 +15,22 @@ def most_places(spec: AttentionSpec, plan: EnginePlan) -> int:
     return plan.context_bits(spec) + 2
 
 
-def factor(m: Module, spec: AttentionSpec, plan: EnginePlan, rise: Value) -> Value:
-    """The factor of a rise of the maximum, ``Interpolation.STAGES`` cycles later, as raw bits."""
-    fraction_bits, most = spec.exponential.fraction_bits, most_places(spec, plan)
-    m.submodules.factor = fraction = Interpolation(spec.factor)
-    whole = rise[fraction_bits:]
-    places = Mux(whole > most, most, whole)[: most.bit_length()]
-    m.d.comb += [fraction.enable.eq(1), fraction.x.eq(rise)]
-    return Cat(fraction.y, held(m, ALWAYS, "places", places, Interpolation.STAGES))
-
-
-def shifted(spec: AttentionSpec, product: Value, places: Value) -> Value:
-    """``round(product * 2**-(factor_bits + places))``: the end of a rescaling."""
-    finer = (product >> (spec.factor_bits - 1)) >> places
-    return (finer + 1) >> 1
-
-
-def scale_layout(spec: RequantizeSpec) -> data.StructLayout:
-    """A row scale with its head's multiplier in it, as ``EnginePlan`` requantizers read it."""
-    return data.StructLayout({
-        "mantissa": unsigned(spec.mantissa_bits),
-        "exponent": signed(spec.exponent_bits),
-    })
+def places_shape(spec: AttentionSpec, plan: EnginePlan) -> Shape:
+    """How far an old context is shifted."""
+    return unsigned(most_places(spec, plan).bit_length())
 
 
 def head_scale(
     m: Module,
     name: str,
-    enable: Value,
     spec: RequantizeSpec,
     multiplier: Value,
     mantissa: Value,
     exponent: Value,
 ) -> Value:
-    """``golden.ops.quantize.head_scale`` one enabled cycle later, its exponent for ``narrowed``."""
-    product = (multiplier * mantissa + (1 << 15)) >> 16
+    """``golden.ops.quantize.head_scale`` one cycle later, its exponent for ``narrowed``."""
+    # The bits below the one that decides the rounding change nothing.
+    product = ((multiplier * mantissa).shift_right(15) + 1).shift_right(1)
     lowest, highest = spec.exponent_range[0], spec.shift - 16
     raised = exponent + 1
     cut = Mux(raised > highest, highest, raised)
@@ -67,7 +38,7 @@ def head_scale(
         cut = Mux(raised < lowest, lowest, cut)
     moved = cut + exponent_offset(spec)
     both = Cat(product[: spec.mantissa_bits], moved[: spec.exponent_bits])
-    return held(m, enable, name, both)
+    return held(m, ALWAYS, name, both)
 
 
 def exponent_offset(spec: RequantizeSpec) -> int:

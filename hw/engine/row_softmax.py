@@ -9,108 +9,104 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from golden.spec import ceil_log2
-from hw.engine.layout import BANK_BITS
+from hw.engine.layout import job_layout, scale_layout
 from hw.engine.plan import EnginePlan
-from hw.engine.rescale import (
-    ALWAYS,
-    factor,
-    factor_layout,
-    narrowed,
-    operands,
-    scale_layout,
-    shifted,
-)
+from hw.engine.rescale import ALWAYS, most_places, narrowed, operands, places_shape
 from hw.ops.exponential import Exponential
 from hw.ops.max_finder import MaxTree
 from hw.ops.requantize import Requantizer
-from hw.pipeline import held
+from hw.ops.rounding import cut_places, rounded
+from hw.pipeline import delayed, held
 
 
 class RowSoftmax(wiring.Component):
-    """``m' = max(m, x)``, ``P' = 2**-(m' - x)``, ``sum' = sum * 2**-(m' - m) + sum(P')``.
+    """``m' = max(m, floor(x) + 1)``, ``P' = 2**-(m' - x)``, ``sum' = sum / 2**(m' - m) + sum(P')``.
 
     Scores are requantised, ``softmax_lanes`` a cycle, and compared; then their exponentials are
-    written for the array, with the factor that the row's old context takes. Largest score and sum
-    of a row are kept from block to block. Rows may come ``key_block / softmax_lanes`` cycles apart.
+    written for the array, with how far the row's old context is shifted. ``m`` and sum of a row are
+    kept from block to block. Rows may come ``key_block / softmax_lanes`` cycles apart.
 
     Members
     -------
     valid, scores, seen : a row, and which of its keys the query sees
-    row, bank, fresh : which query; the block is its first
+    row, fresh : which query; the block is its first
     scale : what its scores are rescaled by
-    read_row : whose probabilities are read; they come in the next cycle
-    probabilities, factor : of that row
+    probability_bits : width of P', the same until all rows of a job are ``ready``
+    read_row : what is read of which row; it comes in the next cycle
+    probabilities, places, total : of that row: P', what its old context is shifted by, its sum
     ready : a row's probabilities have been written
-    total_row, total : of any bank, a row's sum in the next cycle
     """
 
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
         self.spec, self.plan = spec, plan
-        columns = spec.key_block
+        self.bits, columns = spec.requantize.output_bits, spec.key_block
+        self.whole = signed(self.bits - spec.score_fraction_bits)
         super().__init__({
             "valid": In(1),
             "scores": In(data.ArrayLayout(signed(plan.score_bits(spec)), columns)),
             "seen": In(columns),
             "row": In(plan.row_bits),
-            "bank": In(BANK_BITS),
             "fresh": In(1),
-            "scale": In(scale_layout(spec.requantize)),
+            "scale": In(scale_layout(spec)),
+            "probability_bits": In(job_layout(spec, plan).members["probability_bits"]),
             "read_row": In(plan.row_bits),
-            "probabilities": Out(data.ArrayLayout(unsigned(8), columns)),
-            "factor": Out(factor_layout(spec, plan)),
-            "ready": Out(1),
-            "total_row": In(plan.row_bits + BANK_BITS),
-            "total_read": In(1),
+            "probabilities": Out(data.ArrayLayout(unsigned(spec.probability_bits), columns)),
+            "places": Out(places_shape(spec, plan)),
             "total": Out(plan.total_bits(spec)),
+            "ready": Out(1),
         })
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
-        lanes = plan.softmax_lanes(spec)
-        beats = spec.key_block // lanes
+        beats = plan.row_beats(spec)
         tag = data.StructLayout({
-            "seen": unsigned(lanes),
+            "seen": unsigned(plan.score_lanes(spec)),
             "row": unsigned(plan.row_bits),
-            "bank": unsigned(BANK_BITS),
             "fresh": unsigned(1),
             "beat": unsigned(max(1, ceil_log2(beats))),
             "last": unsigned(1),
         })
-        m.submodules.requantizer = scaled = self._requantize(m, tag, lanes, beats)
+        m.submodules.requantizer = scaled = self._requantize(m, tag)
         marks = data.View(tag, scaled.o.p.tag)
 
         # The largest of the row: of its beats, and of the blocks before.
         tree_plan = plan.max_finder(spec)
-        m.submodules.max_tree = tree = MaxTree(spec.requantize.output_bits, tree_plan)
-        m.d.comb += [tree.enable.eq(1), tree.data.eq(scaled.o.p.data), tree.seen.eq(marks.seen)]
-        step, largest = self._largest(m, scaled.o.valid, marks, tree, tree_plan.stages)
+        m.submodules.max_tree = tree = MaxTree(self.whole.width, tree_plan)
+        m.d.comb += [
+            tree.enable.eq(1),
+            tree.seen.eq(marks.seen),
+            *(
+                whole.eq(score[spec.score_fraction_bits :])
+                for whole, score in zip(tree.data, scaled.o.p.data, strict=True)
+            ),
+        ]
+        above, places = self._above(m, scaled.o.valid, marks, tree, tree_plan.stages)
 
         # The row's scores wait until its last one was compared.
         wait = tree_plan.stages + beats
+        scores = held(m, ALWAYS, "waiting", Value.cast(scaled.o.p.data), wait)
         marks = _marks(m, "compared", marks, wait)
-        valid = _valid(m, "compared", scaled.o.valid, wait)
-        codes, rescale, marks, valid = self._exponentials(
-            m,
-            held(m, ALWAYS, "waiting", Value.cast(scaled.o.p.data), wait),
-            largest,
-            step,
-            marks,
-            valid,
-        )
-        self._store(m, codes, rescale, marks, valid)
-        self._sum(m, codes, rescale, marks, valid)
+        valid = delayed(m, "compared_valid", scaled.o.valid, wait)
+        codes = self._codes(m, scores, above, marks)
+        stages = 1 + Exponential.STAGES
+        places = held(m, ALWAYS, "places", places, stages)
+        marks = _marks(m, "codes", marks, stages)
+        valid = delayed(m, "codes_valid", valid, stages)
+        codes = [Mux(seen, code, 0) for seen, code in zip(marks.seen, codes, strict=True)]
+        self._store(m, codes, places, marks, valid)
+        self._sum(m, codes, places, marks, valid)
         return m
 
-    def _requantize(self, m: Module, tag: data.Layout, lanes: int, beats: int) -> Requantizer:
+    def _requantize(self, m: Module, tag: data.Layout) -> Requantizer:
         """Feed a row to the requantizer, ``lanes`` scores a cycle."""
+        lanes, beats = self.plan.score_lanes(self.spec), self.plan.row_beats(self.spec)
         spec = narrowed(self.spec.requantize, self.plan.score_bits(self.spec))
         scaled = Requantizer(spec, lanes=lanes, tag_bits=tag.size)
         row = data.StructLayout({
             "seen": unsigned(self.spec.key_block),
             "scale": self.scale.shape(),
             "row": unsigned(self.plan.row_bits),
-            "bank": unsigned(BANK_BITS),
             "fresh": unsigned(1),
         })
         now, chosen, marks = Signal(row), Signal(row), Signal(tag)
@@ -135,125 +131,115 @@ class RowSoftmax(wiring.Component):
             marks.beat.eq(beat),
             marks.last.eq(beat == beats - 1),
             marks.seen.eq(chosen.seen.word_select(beat, lanes)),
-            *(marks[name].eq(chosen[name]) for name in ("row", "bank", "fresh")),
+            *(marks[name].eq(chosen[name]) for name in ("row", "fresh")),
             Value.cast(scaled.i.payload).eq(
                 Cat(operands(spec, sums, chosen.scale.mantissa, chosen.scale.exponent), marks)
             ),
         ]
         return scaled
 
-    def _largest(
+    def _above(
         self, m: Module, valid: Value, marks: data.View, tree: MaxTree, stages: int
     ) -> tuple[Value, Value]:
-        """How far the row's largest score rises, and what it then is, from its last beat on."""
-        bits = self.spec.requantize.output_bits
-        m.submodules.maxima = maxima = Memory(
-            shape=signed(bits), depth=1 << self.plan.row_bits, init=[]
-        )
+        """From a row's last beat on ``m' + 1 + spare bits``, and how far ``m'`` is above ``m``."""
+        spec, whole = self.spec, self.whole
+        m.submodules.maxima = maxima = Memory(shape=whole, depth=1 << self.plan.row_bits, init=[])
         write, read = maxima.write_port(), maxima.read_port()
         early = _marks(m, "early", marks, stages - 1)
         found = _marks(m, "found", early, 1)
-        valid = _valid(m, "found", valid, stages)
-        best, block = Signal(signed(bits)), Signal(signed(bits))
-        old, new = Signal(signed(bits)), Signal(signed(bits))
-        lowest = Const(-(1 << (bits - 1)), signed(bits))
+        valid = delayed(m, "found_valid", valid, stages)
+        best, block, old, new = (
+            Signal(whole, name=name) for name in ("best", "block", "old", "new")
+        )
         value = tree.largest.value
         m.d.comb += [
             read.addr.eq(early.row),
-            old.eq(Mux(found.fresh, lowest, read.data)),
+            old.eq(Mux(found.fresh, Const(-(1 << (whole.width - 1)), whole), read.data)),
             block.eq(Mux((found.beat == 0) | (value > best), value, best)),
             new.eq(Mux(block > old, block, old)),
             write.addr.eq(found.row),
             write.data.eq(new),
             write.en.eq(valid & found.last),
         ]
-        largest, step = Signal(signed(bits)), Signal(bits)
+        # Narrower codes are those of a larger maximum.
+        spare = spec.probability_bits + 1 - self.probability_bits
+        above, rise = Signal(signed(whole.width + 1)), Signal(whole.width)
         with m.If(valid):
             m.d.sync += best.eq(block)
             with m.If(found.last):
-                m.d.sync += [largest.eq(new), step.eq(new - old)]
-        return step, largest
+                m.d.sync += [above.eq(new + spare), rise.eq(new - old)]
+        return above, cut_places(rise, most_places(spec, self.plan))
 
-    def _exponentials(
-        self, m: Module, x: Value, largest: Value, step: Value, marks: data.View, valid: Value
-    ) -> tuple[list[Value], Value, data.View, Value]:
-        """P' of a beat, and the factor on what was summed before."""
-        spec, bits = self.spec, self.spec.requantize.output_bits
-        stages = 1 + Exponential.STAGES
-        rescale = held(m, ALWAYS, "rescale", factor(m, spec, self.plan, step), stages - 2)
-        marks = _marks(m, "codes", marks, stages)
+    def _codes(self, m: Module, scores: Value, above: Value, marks: data.View) -> list[Value]:
+        """P' of a beat, ``1 + Exponential.STAGES`` cycles later."""
+        spec, bits = self.spec, self.bits
         codes = []
-        for lane in range(self.plan.softmax_lanes(spec)):
-            exponential = Exponential(spec.exponential, bits)
+        for lane in range(self.plan.score_lanes(spec)):
+            exponential = Exponential(spec.exponential, bits + 1)
             m.submodules[f"exponential_{lane}"] = exponential
-            score = x[lane * bits : (lane + 1) * bits].as_signed()
-            distance = held(m, ALWAYS, f"distance_{lane}", (largest - score)[:bits])
-            m.d.comb += [exponential.enable.eq(1), exponential.distance.eq(distance)]
-            codes.append(Mux(marks.seen[lane], exponential.code, 0))
-        return codes, rescale, marks, _valid(m, "codes", valid, stages)
+            score = scores.word_select(lane, bits).as_signed()
+            distance = ((above << spec.score_fraction_bits) - score)[: bits + 1]
+            m.d.comb += [
+                exponential.enable.eq(1),
+                exponential.distance.eq(held(m, ALWAYS, f"distance_{lane}", distance)),
+            ]
+            codes.append(exponential.code[: spec.probability_bits])
+        return codes
 
     def _store(
-        self, m: Module, codes: list[Value], rescale: Value, marks: data.View, valid: Value
+        self, m: Module, codes: list[Value], places: Value, marks: data.View, valid: Value
     ) -> None:
-        """Write probabilities and factor for the array."""
-        depth, columns = 1 << self.plan.row_bits, self.spec.key_block
+        """Write probabilities and places for the array."""
+        depth, beats = 1 << self.plan.row_bits, self.plan.row_beats(self.spec)
+        word = Value.cast(self.probabilities)
         m.submodules.probability_memory = rows = Memory(
-            shape=unsigned(8 * columns), depth=depth, init=[]
+            shape=unsigned(len(word)), depth=depth, init=[]
         )
-        m.submodules.factor_memory = factors = Memory(
-            shape=unsigned(len(rescale)), depth=depth, init=[]
-        )
-        lanes = len(codes)
-        write, read = rows.write_port(granularity=8 * lanes), rows.read_port()
-        write_factor, read_factor = factors.write_port(), factors.read_port()
-        word = Cat(Cat(code, Const(0, 8 - len(code)))[:8] for code in codes)
-        beats = columns // lanes
+        m.submodules.place_memory = shifts = Memory(shape=places.shape(), depth=depth, init=[])
+        write, read = rows.write_port(granularity=len(word) // beats), rows.read_port()
+        write_places, read_places = shifts.write_port(), shifts.read_port()
         m.d.comb += [
             write.addr.eq(marks.row),
-            write.data.eq(Cat(word for _ in range(beats))),
+            write.data.eq(Cat(codes).replicate(beats)),
             write.en.eq(Mux(valid, Const(1, beats) << marks.beat, 0)),
-            write_factor.addr.eq(marks.row),
-            write_factor.data.eq(rescale),
-            write_factor.en.eq(valid & (marks.beat == 0)),
+            write_places.addr.eq(marks.row),
+            write_places.data.eq(places),
+            write_places.en.eq(valid & marks.last),
             read.addr.eq(self.read_row),
-            read_factor.addr.eq(self.read_row),
-            Value.cast(self.probabilities).eq(read.data),
-            Value.cast(self.factor).eq(read_factor.data),
+            read_places.addr.eq(self.read_row),
+            word.eq(read.data),
+            self.places.eq(read_places.data),
         ]
 
     def _sum(
-        self, m: Module, codes: list[Value], rescale: Value, marks: data.View, valid: Value
+        self, m: Module, codes: list[Value], places: Value, marks: data.View, valid: Value
     ) -> None:
         """Add the beats of a row to what its sum has become."""
-        spec, plan = self.spec, self.plan
-        bits, stages = plan.total_bits(spec), 0
-        # Reading and rescaling the old sum takes two cycles as well.
-        while len(codes) > 1 or stages < 2:
+        bits, stages = self.plan.total_bits(self.spec), 0
+        # What the sum was is read in a cycle as well.
+        while len(codes) > 1 or not stages:
             stages += 1
             codes = [
                 held(m, ALWAYS, f"sum_{stages}_{k}", sum(codes[k + 1 : k + 4], codes[k]))
                 for k in range(0, len(codes), 4)
             ]
         m.submodules.totals = totals = Memory(
-            shape=unsigned(bits), depth=1 << (plan.row_bits + BANK_BITS), init=[]
+            shape=unsigned(bits), depth=1 << self.plan.row_bits, init=[]
         )
         write, read, drain = totals.write_port(), totals.read_port(), totals.read_port()
-        early = _marks(m, "summing", marks, stages - 2)
-        last = _marks(m, "summed", marks, stages)
-        valid = _valid(m, "summed", valid, stages)
-        late = data.View(self.factor.shape(), held(m, ALWAYS, "late_factor", rescale, stages - 1))
-        product = held(m, ALWAYS, "product", read.data * late.mantissa)
-        old = shifted(spec, product, held(m, ALWAYS, "late_places", late.places))
+        early = _marks(m, "summing", marks, stages - 1)
+        last = _marks(m, "summed", early, 1)
+        valid = delayed(m, "summed_valid", valid, stages)
+        places = held(m, ALWAYS, "late_places", places, stages)
         so_far, block = Signal(bits), Signal(bits)
         m.d.comb += [
             block.eq(Mux(last.beat == 0, 0, so_far) + codes[0]),
-            read.addr.eq(Cat(early.row, early.bank)),
-            write.addr.eq(Cat(last.row, last.bank)),
-            write.data.eq(Mux(last.fresh, 0, old) + block),
+            read.addr.eq(early.row),
+            write.addr.eq(last.row),
+            write.data.eq(Mux(last.fresh, 0, rounded(read.data, places)) + block),
             write.en.eq(valid & last.last),
             self.ready.eq(write.en),
-            drain.addr.eq(self.total_row),
-            drain.en.eq(self.total_read),
+            drain.addr.eq(self.read_row),
             self.total.eq(drain.data),
         ]
         with m.If(valid):
@@ -263,11 +249,3 @@ class RowSoftmax(wiring.Component):
 def _marks(m: Module, name: str, marks: data.View, stages: int) -> data.View:
     later = held(m, ALWAYS, f"{name}_marks", Value.cast(marks), stages)
     return data.View(marks.shape(), later)
-
-
-def _valid(m: Module, name: str, valid: Value, stages: int) -> Value:
-    for stage in range(stages):
-        later = Signal(name=f"{name}_valid_{stage}")
-        m.d.sync += later.eq(valid)
-        valid = later
-    return valid

@@ -71,7 +71,7 @@ class AdditiveAttentionPlan(LanesPlan):
 
     def product_bits(self, spec: AttentionSpec) -> int:
         """Width of P' times a value."""
-        return spec.exponential.code_bits + spec.operand.output_bits
+        return spec.probability_bits + spec.operand.output_bits
 
     def context_bits(self, spec: AttentionSpec) -> int:
         """Width of a context that is not yet divided by its sum."""
@@ -79,4 +79,4 @@ class AdditiveAttentionPlan(LanesPlan):
 
     def total_bits(self, spec: AttentionSpec) -> int:
         """Width of a sum of P'."""
-        return spec.exponential.code_bits + ceil_log2(self.longest)
+        return spec.probability_bits + ceil_log2(self.longest)

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
 from hw.ops.additive_plan import AdditiveAttentionPlan
-from hw.ops.interpolate import Interpolation
+from hw.ops.rounding import cut_places, rounded
 from hw.pipeline import held
 
 ALWAYS = Const(1)
@@ -19,8 +19,7 @@ class ContextSums(wiring.Component):
     """``context += P' V`` and ``total += P'``; ``round(x * 2**-rise)`` of both for a new maximum.
 
     A beat of products is added in the cycle in which it comes; what is read is the sums before it.
-    Rescaling reads ``output_lanes`` elements of a beat at a time and writes them two cycles later,
-    ``Interpolation.STAGES`` cycles after ``rise`` at the earliest.
+    Rescaling reads ``output_lanes`` elements of a beat at a time and writes them two cycles later.
 
     Members
     -------
@@ -29,8 +28,8 @@ class ContextSums(wiring.Component):
     beat, part : elements that are added to or read
     elements : of the context
     total : sum of P'
-    rise : how far the largest score has risen
-    rescale, rescale_total : what is read, or the total, takes the factor of the rise
+    rise : places that the sums are shifted by, as long as they are rescaled
+    rescale, rescale_total : what is read, or the total, is shifted
     """
 
     RESCALE_STAGES = 2
@@ -44,13 +43,13 @@ class ContextSums(wiring.Component):
             "products": In(products),
             "fresh": In(1),
             "count": In(1),
-            "code": In(spec.exponential.code_bits),
+            "code": In(spec.probability_bits),
             "start": In(1),
             "beat": In(plan.beat_bits),
             "part": In(plan.part_bits),
             "elements": Out(data.ArrayLayout(element, plan.output_lanes)),
             "total": Out(plan.total_bits(spec)),
-            "rise": In(spec.requantize.output_bits),
+            "rise": In(spec.requantize.output_bits - spec.score_fraction_bits),
             "rescale": In(1),
             "rescale_total": In(1),
         })
@@ -104,22 +103,13 @@ class ContextSums(wiring.Component):
         return m
 
     def _rescaled(self, m: Module) -> data.View:
-        """What was read two cycles ago, times the factor: its fraction by a table, then shifted."""
-        spec, plan = self.spec, self.plan
-        bits = plan.context_bits(spec)
-        fraction_bits, most = spec.exponential.fraction_bits, bits + 2
-        m.submodules.factor = factor = Interpolation(spec.factor)
-        whole = self.rise[fraction_bits:]
-        # Beyond so many places nothing is left of a sum.
-        places = Mux(whole > most, most, whole)[: most.bit_length()]
-        places = held(m, ALWAYS, "places", places)
-        m.d.comb += [factor.enable.eq(1), factor.x.eq(self.rise)]
-        rescaled = Signal(self.elements.shape(), name="rescaled", reset_less=True)
+        """What was read two cycles ago, shifted and rounded."""
+        plan = self.plan
+        places = cut_places(self.rise, plan.context_bits(self.spec) + 2)
+        shifted = Signal(self.elements.shape(), name="shifted", reset_less=True)
         for lane in range(plan.output_lanes):
             x = self.elements[lane]
             if lane == 0:
                 x = Mux(self.rescale_total, self.total, x)
-            product = held(m, ALWAYS, f"product_{lane}", x * factor.y)
-            finer = (product >> (spec.factor_bits - 1)) >> places
-            m.d.sync += rescaled[lane].eq((finer + 1) >> 1)
-        return rescaled
+            m.d.sync += shifted[lane].eq(rounded(held(m, ALWAYS, f"old_{lane}", x), places))
+        return shifted

@@ -13,7 +13,7 @@ from hw.pipeline import held
 
 
 class KeyCodes(wiring.Component):
-    """``m' = max(m, x)`` over a block, then ``P' = 2**-(m' - x)`` of each of its keys.
+    """``m' = max(m, floor(x) + 1)`` over a block, then ``P' = 2**-(m' - x)`` of each of its keys.
 
     Scores are kept until the block is complete. Then the first code comes after ``STAGES`` steps,
     one more with each further step. A key that is not seen has the code 0.
@@ -23,7 +23,7 @@ class KeyCodes(wiring.Component):
     valid, score, seen, ends : a score that is kept; the block ends with it
     step : on to the next code
     code : P'
-    rise : how far the largest score was above that of the blocks before, a cycle ago
+    rise : how far ``m`` was above that of the blocks before, a cycle ago
     over : the block's codes have been taken
     clear : a new query, whose largest score is the smallest integer
     """
@@ -39,21 +39,25 @@ class KeyCodes(wiring.Component):
             "seen": In(1),
             "ends": In(1),
             "step": In(1),
-            "code": Out(spec.exponential.code_bits),
-            "rise": Out(bits),
+            "code": Out(spec.probability_bits),
+            "rise": Out(bits - spec.score_fraction_bits),
             "over": In(1),
             "clear": In(1),
         })
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        bits, depth = self.spec.requantize.output_bits, self.spec.key_block
+        spec = self.spec
+        bits, fraction_bits = spec.requantize.output_bits, spec.score_fraction_bits
+        depth = spec.key_block
         m.submodules.scores = scores = Memory(
             shape=data.StructLayout({"score": signed(bits), "seen": 1}), depth=depth, init=[]
         )
         write, read = scores.write_port(), scores.read_port()
         written, ahead = Signal(range(depth)), Signal(range(depth))
-        largest, before = Signal(signed(bits)), Signal(signed(bits))
+        # Integer parts of scores: one below m.
+        whole = self.score[fraction_bits:].as_signed()
+        largest, before = Signal.like(whole), Signal.like(whole)
         m.d.comb += [
             write.en.eq(self.valid),
             write.addr.eq(written),
@@ -65,22 +69,22 @@ class KeyCodes(wiring.Component):
         m.d.sync += self.rise.eq(largest - before)
         with m.If(self.valid):
             m.d.sync += written.eq(Mux(self.ends, 0, written + 1))
-            with m.If(self.seen & (self.score > largest)):
-                m.d.sync += largest.eq(self.score)
+            with m.If(self.seen & (whole > largest)):
+                m.d.sync += largest.eq(whole)
         with m.If(self.step):
             m.d.sync += ahead.eq(ahead + 1)
         with m.If(self.over):
             m.d.sync += [ahead.eq(0), before.eq(largest)]
         with m.If(self.clear):
-            lowest = -(1 << (bits - 1))
+            lowest = -(1 << (len(whole) - 1))
             m.d.sync += [largest.eq(lowest), before.eq(lowest)]
 
-        m.submodules.exponential = exponential = Exponential(self.spec.exponential, bits)
-        distance = (largest - read.data.score)[:bits]
+        m.submodules.exponential = exponential = Exponential(spec.exponential, bits + 1)
+        distance = ((largest + 1) << fraction_bits) - read.data.score
         seen = held(m, self.step, "seen_later", read.data.seen, 1 + Exponential.STAGES)
         m.d.comb += [
             exponential.enable.eq(self.step),
-            exponential.distance.eq(held(m, self.step, "distance", distance)),
-            self.code.eq(Mux(seen, exponential.code, 0)),
+            exponential.distance.eq(held(m, self.step, "distance", distance[: bits + 1])),
+            self.code.eq(Mux(seen, exponential.code[: spec.probability_bits], 0)),
         ]
         return m

@@ -1,7 +1,7 @@
 """Jobs of the attention engine: what one is, its beats, and what golden says of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,12 @@ from sim.beats import Fields, pack
 
 Integers = NDArray[np.int64]
 
+NUMBERS = (
+    *("position", "probability_bits"),
+    *("score_multiplier", "context_multiplier", "context_offset"),
+)
+"""Fields of a job that are numbers of the same name."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -29,6 +35,7 @@ class Job:
     mask: NDArray[np.bool_]  # (T,)
     causal: bool
     position: int
+    probability_bits: int
     score_multiplier: int
     context_multiplier: int
     context_offset: int
@@ -42,6 +49,7 @@ class Job:
 
 def context(spec: AttentionSpec, job: Job) -> Integers:
     """What golden says of a job, (N, d)."""
+    spec = replace(spec, probability_bits=job.probability_bits)
     product = matmul(job.query, job.key.T)
     scale = head_scale(spec.requantize, job.score_multiplier, job.scale)
     scores = requantize(spec.requantize, product, HEAD_MULTIPLIER, 0, scale)
@@ -54,19 +62,8 @@ def context(spec: AttentionSpec, job: Job) -> Integers:
 def operand_fields(spec: AttentionSpec, plan: EnginePlan, jobs: Sequence[Job]) -> dict[str, Fields]:
     """Beats of every input stream for these jobs."""
     lanes, block = plan.lanes, spec.key_block
-    fields: dict[str, list[int]] = {
-        name: []
-        for name in (
-            *("queries", "keys", "causal", "position"),
-            *("score_multiplier", "context_multiplier", "context_offset"),
-        )
-    }
     queries, keys_values = [], []
     for job in jobs:
-        numbers = (len(job.query), len(job.key), job.causal, job.position)
-        multipliers = (job.score_multiplier, job.context_multiplier, job.context_offset)
-        for name, number in zip(fields, (*numbers, *multipliers), strict=True):
-            fields[name].append(int(number))
         scales = pack(
             scale_layout(spec),
             {"mantissa": job.scale.mantissa, "exponent": job.scale.exponent},
@@ -83,7 +80,13 @@ def operand_fields(spec: AttentionSpec, plan: EnginePlan, jobs: Sequence[Job]) -
             for operand in (job.key[part], job.value[part]):
                 keys_values.append(operand.astype(np.int8).view(np.uint8).reshape(-1, lanes))
     return {
-        "jobs": {name: np.array(numbers) for name, numbers in fields.items()},
+        "jobs": {
+            "queries": np.array([len(job.query) for job in jobs]),
+            "keys": np.array([len(job.key) for job in jobs]),
+            "beats": np.array([job.key.shape[1] // lanes for job in jobs]),
+            "causal": np.array([int(job.causal) for job in jobs]),
+            **{name: np.array([int(getattr(job, name)) for job in jobs]) for name in NUMBERS},
+        },
         "queries": np.concatenate(queries),
         "keys_values": np.concatenate(keys_values),
     }
@@ -91,11 +94,15 @@ def operand_fields(spec: AttentionSpec, plan: EnginePlan, jobs: Sequence[Job]) -
 
 def result_fields(plan: EnginePlan, contexts: Sequence[Integers]) -> Fields:
     """Beats of every job's context, (N, d) each."""
-    beats = plan.head_size // plan.output_lanes
-    codes = [context.reshape(-1, plan.output_lanes) for context in contexts]
-    places = [np.arange(len(part)) for part in codes]
+    codes, last, done = [], [], []
+    for one in contexts:
+        beats, end = one.shape[1] // plan.output_lanes, one.size // plan.output_lanes - 1
+        place = np.arange(end + 1)
+        codes.append(one.reshape(-1, plan.output_lanes))
+        last.append(place % beats == beats - 1)
+        done.append(place == end)
     return {
         "data": np.concatenate(codes),
-        "last": np.concatenate([place % beats == beats - 1 for place in places]),
-        "done": np.concatenate([place == len(place) - 1 for place in places]),
+        "last": np.concatenate(last),
+        "done": np.concatenate(done),
     }

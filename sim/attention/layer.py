@@ -48,7 +48,8 @@ def layer_jobs(sentences: Sequence[str], layer: int = 0) -> tuple[list[Job], lis
         steps = attention_steps(spec, *inputs)
         rows = blocks(len(inputs[0]), EnginePlan().rows)
         for head in range(spec.heads):
-            jobs += [_job(steps, inputs, head, part) for part in rows]
+            bits = spec.probability_bits
+            jobs += [_job(steps, inputs, head, part, bits) for part in rows]
             contexts += [steps.context[head][part] for part in rows]
     return jobs, contexts
 
@@ -79,7 +80,7 @@ def run_attention(sentences: Sequence[str], layer: int = 0) -> LayerAttention:
     )
 
 
-def _job(steps: AttentionSteps, inputs: list[np.ndarray], head: int, rows: slice) -> Job:
+def _job(steps: AttentionSteps, inputs: list[np.ndarray], head: int, rows: slice, bits: int) -> Job:
     score_multiplier, context_multiplier, offsets = inputs[5:8]
     scale = steps.query_scale
     return Job(
@@ -90,6 +91,7 @@ def _job(steps: AttentionSteps, inputs: list[np.ndarray], head: int, rows: slice
         mask=np.ones(len(steps.key[head]), bool),
         causal=False,
         position=0,
+        probability_bits=bits,
         score_multiplier=int(score_multiplier[head]),
         context_multiplier=int(context_multiplier[head]),
         context_offset=int(offsets[1]),

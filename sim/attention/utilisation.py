@@ -61,7 +61,7 @@ CASES = (
 
 
 def plan_of(head_size: int) -> EnginePlan:
-    """The default array of 1,024 products with another head size."""
+    """The default array of 1,024 products for heads of another size."""
     return EnginePlan(head_size=head_size)
 
 
@@ -107,7 +107,7 @@ def blocks(queries: int, rows: int) -> Sequence[slice]:
 
 def _head(plan: EnginePlan, case: Case, rng: np.random.Generator) -> list[Job]:
     """One head: codes of normal numbers, scores that spread as trained ones do."""
-    d = plan.head_size
+    d = case.head_size
 
     def codes(count: int) -> np.ndarray:
         return np.clip(np.rint(rng.normal(0, 40, (count, d))), -127, 127).astype(np.int64)
@@ -125,6 +125,7 @@ def _head(plan: EnginePlan, case: Case, rng: np.random.Generator) -> list[Job]:
             mask=np.ones(case.keys, bool),
             causal=False,
             position=0,
+            probability_bits=AttentionSpec(heads=1).probability_bits,
             score_multiplier=1 << 15,
             context_multiplier=1 << 15,
             context_offset=33,

@@ -8,6 +8,7 @@ import numpy as np
 from golden.integer import RowScale
 from golden.models import minilm
 from golden.networks.products import Product, products
+from golden.quantize import QuantizeSettings
 
 DEFAULT_TEXT = (
     "The cat sleeps in the warm kitchen. Where did you park the car last night? "
@@ -32,7 +33,8 @@ def layer_products(sentences: Sequence[str], layers: Sequence[int] = (0,)) -> li
     are activations, stay one per sentence and head.
     """
     tokenizer = minilm.Tokenizer()
-    network = minilm.integer_network()
+    # A macro takes no more bits of a probability.
+    network = minilm.integer_network(QuantizeSettings(probability_bits=8))
     each = [products(network, tokenizer(sentence), layers) for sentence in sentences]
     joined: list[Product] = []
     for index, first in enumerate(each[0]):

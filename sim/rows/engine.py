@@ -10,7 +10,7 @@ from golden.integer import RowScale, matmul
 from golden.operator_spec import AttentionSpec
 from hw.engine.engine import Engine
 from hw.engine.plan import EnginePlan
-from sim.attention.jobs import Job, context, operand_fields, result_fields
+from sim.attention.jobs import NUMBERS, Job, context, operand_fields, result_fields
 from sim.row import Cycles, Operator, Point, Stimulus
 
 
@@ -18,7 +18,10 @@ def draw_job(
     spec: AttentionSpec, plan: EnginePlan, rng: np.random.Generator, queries: int, keys: int
 ) -> Job:
     """Codes whose scores spread over a few powers of two; some rows all alike, or nothing seen."""
-    d = plan.head_size
+    d = plan.lanes * int(rng.integers(1, plan.beats, endpoint=True))
+    probability_bits = int(
+        rng.integers(spec.score_fraction_bits, spec.probability_bits, endpoint=True)
+    )
     kind = int(rng.integers(8))
     query = rng.integers(-127, 128, (queries, d)) >> rng.integers(0, 7, (queries, 1))
     key = rng.integers(-127, 128, (keys, d)) >> rng.integers(0, 7, (keys, 1))
@@ -43,7 +46,7 @@ def draw_job(
     low, high = (8, 15.5) if rng.random() < 0.5 else (2, 19)
     wanted = 2.0 ** rng.uniform(low, high, queries) / (largest * multiplier * mantissa)
     exponent = np.clip(np.round(np.log2(wanted)) + spec.requantize.shift, -32, 31)
-    total = spec.exponential.unit * keys
+    total = keys << probability_bits
     bits = spec.requantize.shift - 16 - 16 + int(rng.integers(5, 13)) + int(total).bit_length()
     return Job(
         query=query,
@@ -53,6 +56,7 @@ def draw_job(
         mask=mask,
         causal=causal,
         position=int(rng.integers(-2, keys + 1)),
+        probability_bits=probability_bits,
         score_multiplier=multiplier,
         context_multiplier=int(rng.integers(1 << 14, 1 << 16)),
         context_offset=int(np.clip(bits, -32, 31)),
@@ -69,10 +73,10 @@ def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
         most = spec.key_block * (1 if rng.random() < 0.5 else 4)
         keys = int(rng.integers(1, most, endpoint=True))
         jobs.append(draw_job(spec, plan, rng, queries, keys))
-    rows = sum(len(job.query) for job in jobs)
+    elements = sum(job.query.size for job in jobs)
     return Stimulus(
         inputs=operand_fields(spec, plan, jobs),
-        outputs={"o": rows * plan.head_size // plan.output_lanes},
+        outputs={"o": elements // plan.output_lanes},
     )
 
 
@@ -83,9 +87,10 @@ def jobs_of(spec: AttentionSpec, plan: EnginePlan, stimulus: Stimulus) -> list[J
     queries, keys_values = inputs["queries"], inputs["keys_values"]
     jobs, at_query, at_key = [], 0, 0
     for index, count in enumerate(fields["queries"]):
-        beats = queries[at_query : at_query + count * (1 + plan.chunks)]
+        chunks = int(fields["beats"][index])
+        beats = queries[at_query : at_query + count * (1 + chunks)]
         at_query += len(beats)
-        rows = beats.reshape(count, 1 + plan.chunks, lanes)
+        rows = beats.reshape(count, 1 + chunks, lanes)
         header = sum(rows[:, 0, k].astype(np.int64) << (8 * k) for k in range(4))
         bits = spec.requantize.mantissa_bits
         exponent = (header >> bits) & ((1 << spec.requantize.exponent_bits) - 1)
@@ -99,7 +104,7 @@ def jobs_of(spec: AttentionSpec, plan: EnginePlan, stimulus: Stimulus) -> list[J
             parts["mask"].append(mask.astype(bool))
             at_key += 1
             for name in ("key", "value"):
-                beats = keys_values[at_key : at_key + size * plan.chunks]
+                beats = keys_values[at_key : at_key + size * chunks]
                 at_key += len(beats)
                 parts[name].append(beats.view(np.int8).reshape(size, -1).astype(np.int64))
         codes = rows[:, 1:].copy().view(np.int8).reshape(count, -1).astype(np.int64)
@@ -111,10 +116,7 @@ def jobs_of(spec: AttentionSpec, plan: EnginePlan, stimulus: Stimulus) -> list[J
                 value=np.concatenate(parts["value"]),
                 mask=np.concatenate(parts["mask"]),
                 causal=bool(fields["causal"][index]),
-                position=int(fields["position"][index]),
-                score_multiplier=int(fields["score_multiplier"][index]),
-                context_multiplier=int(fields["context_multiplier"][index]),
-                context_offset=int(fields["context_offset"][index]),
+                **{name: int(fields[name][index]) for name in NUMBERS},
             )
         )
     return jobs
@@ -128,15 +130,17 @@ def golden(point: Point, stimulus: Stimulus, cycles: Cycles) -> Mapping[str, Any
 
 SMALL = EnginePlan(head_size=8, lanes=4, rows=16, longest=64, output_lanes=1)
 
-# Parts of a head in lanes and columns, parts of a block in lanes.
-PARTS = EnginePlan(head_size=16, lanes=4, rows=4, longest=32, output_lanes=4)
+# Parts of a head in lanes and columns, parts of a block in lanes; heads shorter than a group.
+PARTS = EnginePlan(head_size=20, lanes=4, rows=4, longest=32, softmax_lanes=2, output_lanes=4)
 
 ENGINE = Operator(
     golden=golden,
     component=lambda point: Engine(point.spec, point.plan),
     points={
         "small": Point(spec=AttentionSpec(heads=1, key_block=8), plan=SMALL),
-        "parts": Point(spec=AttentionSpec(heads=1, key_block=8), plan=PARTS, quick=False),
+        "parts": Point(
+            spec=AttentionSpec(heads=1, key_block=8, probability_bits=12), plan=PARTS, quick=False
+        ),
     },
     stimulus=stimulus,
     count=60,

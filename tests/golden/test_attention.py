@@ -17,7 +17,6 @@ from golden.ops.attention import (
 from golden.ops.quantize import HEAD_MULTIPLIER
 from golden.quantization.calibration import CODE_EXPONENTS, RECIPROCAL_EXPONENTS, fit_multipliers
 from golden.real.attention import attention as real_attention
-from golden.table_spec import ExponentialSpec
 
 OUTPUT_UNIT = 200.0  # output integers per code of V
 
@@ -49,7 +48,7 @@ def case(
     value_scale = np.full(spec.heads, 8000)
     # Real scores are q k^T * unit; integers have log2(e) and the fraction bits in them.
     unit = spread / (3000**2 * math.sqrt(depth))
-    fraction = 1 << spec.exponential.fraction_bits
+    fraction = 1 << spec.score_fraction_bits
     score = np.full(spec.heads, unit * 9000 / 127**2 * math.log2(math.e) * fraction)
     context = np.full(spec.heads, OUTPUT_UNIT)
     score_offset, (score,) = fit_multipliers(spec.requantize, [score], CODE_EXPONENTS)
@@ -73,7 +72,7 @@ def case(
     return Case(spec, inputs, exact)
 
 
-@pytest.mark.parametrize("probability_bits", [8, 12])
+@pytest.mark.parametrize("probability_bits", [8, 10, 12])
 @pytest.mark.parametrize("key_block", [8, 32, 128])
 @pytest.mark.parametrize("spread", [0.5, 2.0, 5.0])
 @pytest.mark.parametrize(("queries", "keys"), [(1, 1), (20, 20), (37, 200)])
@@ -83,7 +82,7 @@ def test_context_is_within_its_bound(
     spec = AttentionSpec(
         heads=2,
         key_block=key_block,
-        exponential=ExponentialSpec(unit=(1 << probability_bits) - 1),
+        probability_bits=probability_bits,
     )
     spec, inputs, exact = case(spec, queries, keys, spread)
     steps = attention_steps(spec, *inputs)

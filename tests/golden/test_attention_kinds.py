@@ -25,7 +25,7 @@ from golden.real.additive_attention import additive_attention as real_additive
 from golden.real.attention import attention as real_attention
 from golden.real.concat import prepend
 from golden.real.linear_attention import linear_attention as real_linear
-from golden.table_spec import ExponentialSpec, TableSpec
+from golden.table_spec import TableSpec
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 RNG = np.random.default_rng(21)
@@ -160,9 +160,8 @@ def test_real_additive_attention_is_onnx_s_composition() -> None:
 def test_additive_attention_is_within_its_bound(
     probability_bits: int, spread: float, queries: int, keys: int, width: int
 ) -> None:
-    exponential = ExponentialSpec(unit=(1 << probability_bits) - 1)
     spec = AdditiveAttentionSpec(
-        attention=AttentionSpec(heads=1, key_block=32, exponential=exponential)
+        attention=AttentionSpec(heads=1, key_block=32, probability_bits=probability_bits)
     )
     # Sums of every size, saturated ones among them.
     query, key = (
@@ -176,7 +175,7 @@ def test_additive_attention_is_within_its_bound(
     value_scale = np.array([8000])
 
     requantize = spec.attention.requantize
-    score = np.array([unit * math.log2(math.e) * (1 << exponential.fraction_bits) / 127])
+    score = np.array([unit * math.log2(math.e) * (1 << spec.attention.score_fraction_bits) / 127])
     score_offset, (score,) = fit_multipliers(requantize, [score], CODE_EXPONENTS)
     # The row scale of a static 1 << 15 is 1 << 15: what quantize gives is worth 2**15 / 127.
     score_offset -= 15
@@ -191,7 +190,7 @@ def test_additive_attention_is_within_its_bound(
     worth = 2.0**-spec.fraction_bits
     exact = real_additive(query * worth, key * worth, v, energy * unit, mask)
     shift = np.abs(energy).sum() * unit * 0.0041
-    smallest_sum = (1 << probability_bits) - 1
+    smallest_sum = 1 << (probability_bits - 1)
     share = 2.0**-10 + (1.1 * keys + -(-keys // 32)) / smallest_sum + 2 * math.expm1(2 * shift)
     assert (np.abs(o - exact) <= 1 + np.abs(v).max() * share).all()
     # What it is in practice: a hundredth of the largest value at the usual sharpness.

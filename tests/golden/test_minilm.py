@@ -15,6 +15,7 @@ from golden.models.accuracy import compare, embed_all, rank_correlation, read_pa
 from golden.networks.file import load_network
 from golden.networks.products import products
 from golden.networks.run import run_integer
+from golden.quantize import QuantizeSettings
 
 pytestmark = pytest.mark.xdist_group("minilm")
 
@@ -72,7 +73,7 @@ def test_the_committed_sentences_are_apart_from_those_that_calibrate() -> None:
 
 @pytest.mark.parametrize("layer", [0, 5])
 def test_products_repeat_the_network(tokenizer: minilm.Tokenizer, layer: int) -> None:
-    network = minilm.integer_network()
+    network = minilm.integer_network(QuantizeSettings(probability_bits=8))
     found = products(network, tokenizer("Rain fell on the roof."), layers=(layer,))
     assert len(found) == 6 + 2 * 12
     for product in found:

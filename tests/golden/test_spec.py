@@ -42,7 +42,7 @@ WRONG: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (SoftmaxSpec, {"reciprocal": ReciprocalSpec(fraction_bits=7)}, "fraction_bits .* not 7"),
     (AttentionSpec, {"heads": 0}, "heads .* not 0"),
     (AttentionSpec, {"heads": 1, "key_block": 0}, "key_block .* not 0"),
-    (AttentionSpec, {"heads": 1, "factor_bits": 2}, "factor_bits .* not 2"),
+    (AttentionSpec, {"heads": 1, "probability_bits": 7}, "probability_bits .* 8 to 12, not 7"),
 ]
 
 

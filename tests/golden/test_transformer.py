@@ -35,7 +35,9 @@ def inputs(seed: int, source: int = 9, target: int = 7) -> dict[str, np.ndarray]
 def integer_network(norm: str, **settings: object) -> Graph:
     samples = [inputs(seed, 12, 12) for seed in range(100, 112)]
     return quantize_network(
-        network(norm, **settings), samples, QuantizeSettings(probability_bits=12, key_block=4)
+        network(norm, **settings),
+        samples,
+        QuantizeSettings(probability_bits=12, softmax_bits=12, key_block=4),
     )
 
 

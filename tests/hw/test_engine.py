@@ -5,7 +5,7 @@ import pytest
 from generated import icarus
 
 from golden.operator_spec import AttentionSpec
-from golden.table_spec import ExponentialSpec
+from golden.spec import RowScaleSpec
 from hw.catalog.selection import BLOCKS, select
 from hw.engine.plan import EnginePlan
 from hw.generate import generate, write_files
@@ -44,9 +44,9 @@ def test_generated_files_pass_in_icarus(tmp_path, tool):
     ("spec", "plan", "message"),
     [
         ({}, {"head_size": 48}, "multiple of lanes: 48"),
-        ({"key_block": 128}, {}, "head_size must be a multiple of key_block: 64"),
+        ({}, {"softmax_lanes": 5}, "multiple of softmax_lanes: 32 .* 5"),
         ({}, {"output_lanes": 3}, "multiple of output_lanes: 32 .* 3"),
-        ({"exponential": ExponentialSpec(unit=4095)}, {}, "probabilities of 12"),
+        ({"query": RowScaleSpec(output_bits=16)}, {}, "not queries of 16 and keys of 8"),
         ({"key_block": 16}, {"lanes": 32}, "multiple of lanes: 16"),
     ],
 )

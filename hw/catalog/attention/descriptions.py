@@ -11,29 +11,34 @@ from hw.ops.additive_plan import AdditiveAttentionPlan
 
 
 def _engine(spec: AttentionSpec, plan: EnginePlan) -> Description:
-    block, beats = spec.key_block, plan.chunks
-    lanes = ("lane",)
+    block, lanes = spec.key_block, ("lane",)
     return Description(
         function="o = softmax(requantise(Q K^T)) V of one head; scores are logarithms to the base "
-        f"2 with {spec.exponential.fraction_bits} fraction bits, keys are walked in blocks of "
+        f"2 with {spec.score_fraction_bits} fraction bits, keys are walked in blocks of "
         f"{block}",
-        latency="about 40 cycles from a job's last product to its first result",
+        latency="about 15 cycles from a query's last product to its first result",
         throughput=f"{plan.lanes * block} products in a cycle from {block} queries a job on",
         rules=(
             f"A job has 1 to {plan.rows} queries and 1 to {plan.longest} keys.",
             "Jobs are served in their order.",
-            f"queries: of each query a header and {beats} beats of codes.",
+            f"A head has 1 to {plan.beats} beats of {plan.lanes} codes, a context as many codes.",
+            "queries: of each query a header and its beats.",
             "The header has the row scale in its lowest bits: mantissa, then exponent.",
             f"keys_values: of each block of {block} keys, or what is left of them, a header,",
-            f"then {beats} beats of every key, then {beats} of every value.",
+            "then the beats of every key, then those of every value.",
             "Bit k of that header tells whether key k of the block counts.",
             "With jobs_causal query n sees key t only if t <= jobs_position + n.",
         ),
         ports={
             "jobs_queries": Port(meaning="queries of the job"),
             "jobs_keys": Port(meaning="keys of the job"),
+            "jobs_beats": Port(meaning="beats of a query, key or value"),
             "jobs_causal": Port(meaning="whether a query sees later keys"),
             "jobs_position": Port(meaning="the last key that the first query sees, with causal"),
+            "jobs_probability_bits": Port(
+                meaning=f"width of probabilities, {spec.score_fraction_bits} to "
+                f"{spec.probability_bits}"
+            ),
             "jobs_score_multiplier": Port(meaning="the head's multiplier of scores"),
             "jobs_context_multiplier": Port(meaning="the head's multiplier of contexts"),
             "jobs_context_offset": Port(meaning="power of two on the scale 1 / sum"),
@@ -52,7 +57,7 @@ def _additive_attention(spec: AdditiveAttentionSpec, plan: AdditiveAttentionPlan
     return Description(
         function="o = softmax(requantise(energy . quantise(tanh(query + key)))) V of one query; "
         "scores are logarithms to the base 2 with "
-        f"{spec.attention.exponential.fraction_bits} fraction bits, keys are walked in blocks of "
+        f"{spec.attention.score_fraction_bits} fraction bits, keys are walked in blocks of "
         f"{block}",
         latency=f"{AdditiveAttention.latency()} cycles from a job's last value to its first "
         f"result, {AdditiveAttention.block_latency(plan)} from a block's last key to its first "

@@ -4,7 +4,7 @@ As ``hw.catalog.core.reference``: exact integers, apart from ``golden``, to whic
 them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 from typing import Any
@@ -45,7 +45,9 @@ def engine_beats(
         keys = int(rng.integers(1, 2 * spec.key_block, endpoint=True))
         left -= queries
         head = _draw(spec, plan, rng, queries, keys)
-        streams["jobs"].append({"queries": queries, "keys": keys, **head.numbers})
+        size = len(head.key[0])
+        counts = {"queries": queries, "keys": keys, "beats": size // plan.lanes}
+        streams["jobs"].append({**counts, **head.numbers})
         bits = spec.requantize.mantissa_bits
         for row, (mantissa, exponent) in zip(head.query, head.scales, strict=True):
             raw = mantissa | (exponent % (1 << spec.requantize.exponent_bits)) << bits
@@ -57,8 +59,8 @@ def engine_beats(
             for row in (*head.key[block], *head.value[block]):
                 streams["keys_values"] += _cut(row, plan.lanes)
         for place, codes in enumerate(contexts(spec, head)):
-            for at in range(0, plan.head_size, plan.output_lanes):
-                last = at + plan.output_lanes == plan.head_size
+            for at in range(0, size, plan.output_lanes):
+                last = at + plan.output_lanes == size
                 part = codes[at : at + plan.output_lanes]
                 done = last and place == queries - 1
                 streams["o"].append({"data": part, "last": last, "done": done})
@@ -68,6 +70,7 @@ def engine_beats(
 def contexts(spec: AttentionSpec, head: Head) -> Rows:
     """The context of every query of a job, walking its keys block by block."""
     numbers = head.numbers
+    spec = replace(spec, probability_bits=numbers["probability_bits"])
     results = []
     for n, (query, scale) in enumerate(zip(head.query, head.scales, strict=True)):
         mantissa, exponent = _head_scale(spec, numbers["score_multiplier"], *scale)
@@ -103,7 +106,9 @@ def _draw(
     spec: AttentionSpec, plan: EnginePlan, rng: np.random.Generator, queries: int, keys: int
 ) -> Head:
     def codes(rows: int) -> Rows:
-        return (rng.integers(-127, 128, (rows, plan.head_size)) >> rng.integers(0, 5)).tolist()
+        return (rng.integers(-127, 128, (rows, size)) >> rng.integers(0, 5)).tolist()
+
+    size = plan.lanes * int(rng.integers(1, plan.beats, endpoint=True))
 
     mask = rng.random(keys) < rng.choice([0.0, 0.7, 1.0, 1.0])
     bits = rng.integers(-10, -2, queries)
@@ -119,6 +124,9 @@ def _draw(
         numbers={
             "causal": int(rng.integers(2)),
             "position": int(rng.integers(-1, keys + 1)),
+            "probability_bits": int(
+                rng.integers(spec.score_fraction_bits, spec.probability_bits, endpoint=True)
+            ),
             "score_multiplier": int(rng.integers(1 << 14, 1 << 16)),
             "context_multiplier": int(rng.integers(1 << 14, 1 << 16)),
             "context_offset": int(rng.integers(25, 36)),

@@ -15,22 +15,21 @@ def walked(
     spec: AttentionSpec, scores: Sequence[int | None], values: Sequence[Sequence[int]]
 ) -> tuple[int, list[int]]:
     """Sum of P' and context before it is divided; a score is ``None`` where its key is not seen."""
-    unit = spec.exponential.fraction_bits
-    largest, total = -1 << (spec.requantize.output_bits - 1), 0
+    unit = 1 << spec.score_fraction_bits
+    above, total = -1 << (spec.requantize.output_bits - 1 - spec.score_fraction_bits), 0
     context = [0] * len(values[0])
     for first in range(0, len(scores), spec.key_block):
         block = list(enumerate(scores))[first : first + spec.key_block]
         seen = {t: x for t, x in block if x is not None}
-        new = max([largest, *seen.values()])
-        terms = {t: _exponential(spec.exponential, new - x) for t, x in seen.items()}
-        whole, fraction = divmod(new - largest, 1 << unit)
-        factor = Fraction(interpolated(spec.factor, fraction), 1 << (spec.factor_bits + whole))
+        new = max([above, *(x // unit + 1 for x in seen.values())])
+        terms = {t: _exponential(spec.exponential, new * unit - x) for t, x in seen.items()}
+        factor = Fraction(1, 1 << (new - above))
         total = floor(total * factor + HALF) + sum(terms.values())
         context = [
             floor(old * factor + HALF) + sum(p * values[t][e] for t, p in terms.items())
             for e, old in enumerate(context)
         ]
-        largest = new
+        above = new
     return total, context
 
 
