@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,6 +19,10 @@ class Reader(wiring.Component):
     Throughput is one word per cycle, jobs following each other without a gap; latency about four
     cycles.
 
+    Parameters
+    ----------
+    tails : the jobs' ``tail`` counts; else whole words are given
+
     Members
     -------
     jobs : ``hw.accelerator.layout.read_job_layout``
@@ -26,8 +30,8 @@ class Reader(wiring.Component):
     o : ``hw.accelerator.layout.word_layout``
     """
 
-    def __init__(self, address_bits: int, word_bytes: int) -> None:
-        self.address_bits, self.word_bytes = address_bits, word_bytes
+    def __init__(self, address_bits: int, word_bytes: int, *, tails: bool = False) -> None:
+        self.address_bits, self.word_bytes, self.tails = address_bits, word_bytes, tails
         super().__init__({
             "jobs": In(stream.Signature(read_job_layout(address_bits, word_bytes))),
             "port": Out(read_signature(address_bits, word_bytes)),
@@ -76,10 +80,13 @@ class Reader(wiring.Component):
                 ]
         both = self.port.words.valid & queue.o.valid
         tail = queue.o.p.tail
-        kept = Cat(((tail == 0) | (byte < tail)).replicate(8) for byte in range(self.word_bytes))
+        word: Value = self.port.words.payload
+        if self.tails:
+            kept = [(tail == 0) | (byte < tail) for byte in range(self.word_bytes - 1)]
+            word = word & Cat(*(keep.replicate(8) for keep in kept), (tail == 0).replicate(8))
         m.d.comb += [
             self.o.valid.eq(both),
-            self.o.p.data.eq(self.port.words.payload & kept),
+            self.o.p.data.eq(word),
             self.o.p.last.eq(queue.o.p.last),
             self.o.p.done.eq(queue.o.p.done),
             self.port.words.ready.eq(self.o.ready & queue.o.valid),
