@@ -35,8 +35,8 @@ class AcceleratorPlan:
         Queries of a head that share one reading of its keys.
     latency
         Cycles of memory latency that the memory port hides.
-    vector
-        Sizes of the vector unit, its word and addresses apart.
+    output_lanes
+        Results that the engine gives in a cycle.
     """
 
     machine: Machine
@@ -70,10 +70,7 @@ class AcceleratorPlan:
     @property
     def attention_spec(self) -> AttentionSpec:
         """What the engine computes, probabilities of the widest codes."""
-        return AttentionSpec(
-            heads=1,
-            key_block=self.machine.key_block,
-        )
+        return AttentionSpec(heads=1, key_block=self.machine.key_block)
 
     @property
     def engine_plan(self) -> EnginePlan:
@@ -91,7 +88,14 @@ class AcceleratorPlan:
     def vector_plan(self) -> VectorPlan:
         """Of the vector unit."""
         machine = self.machine
-        return VectorPlan(word_bytes=machine.word_bytes, address_bits=self.address_bits)
+        return VectorPlan(
+            word_bytes=machine.word_bytes,
+            address_bits=self.address_bits,
+            width=machine.width,
+            longest=machine.longest_codes,
+            segments=machine.segments,
+            ranks=machine.ranks,
+        )
 
 
 PLANS = {name: AcceleratorPlan(machine=machine) for name, machine in MACHINES.items()}
