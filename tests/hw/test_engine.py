@@ -9,10 +9,10 @@ from golden.spec import RowScaleSpec
 from hw.catalog.selection import BLOCKS, select
 from hw.engine.plan import EnginePlan
 from hw.generate import generate, write_files
-from sim.attention.jobs import context
+from sim.attention.jobs import NUMBERS, context
 from sim.attention.utilisation import blocks
 from sim.row import Stimulus
-from sim.rows.engine import jobs_of
+from sim.rows.engine import ENGINE, jobs_of
 
 NAME = "engine-tiny-small"
 
@@ -53,6 +53,17 @@ def test_generated_files_pass_in_icarus(tmp_path, tool):
 def test_an_impossible_engine_is_refused(spec, plan, message):
     with pytest.raises(ValueError, match=message):
         EnginePlan(**plan).require(AttentionSpec(**{"heads": 1, "key_block": 32, **spec}))
+
+
+def test_jobs_of_one_engine_differ_in_every_number():
+    """What the row runs through one build, back to back."""
+    point = ENGINE.point("parts")
+    drawn = ENGINE.stimulus(point, np.random.default_rng(20), ENGINE.count)
+    jobs = jobs_of(point.spec, point.plan, drawn)
+    sizes = {job.query.shape[1] for job in jobs}
+    assert {4, 20} <= sizes
+    for name in ("causal", *NUMBERS):
+        assert len({getattr(job, name) for job in jobs}) > 1, name
 
 
 @pytest.mark.parametrize(("queries", "sizes"), [(64, [64]), (100, [50, 50]), (130, [43, 43, 44])])
