@@ -97,7 +97,8 @@ def execute(instruction: Instruction, buffer: np.ndarray, state: VectorState) ->
     if opcode in {Opcode.CHANNELS, Opcode.TABLE}:
         slots = load_slots_layout().from_bits(_together(instruction))
         load = _load_channels if opcode == Opcode.CHANNELS else _load_table
-        load(slots, buffer, state)
+        if slots.elements:
+            load(slots, buffer, state)
     elif opcode in {Opcode.ROWS, Opcode.REDUCE}:
         fields = _fields(instruction)
         if fields.elements and fields.length:
@@ -130,9 +131,11 @@ def _check(opcode: int, fields: Fields, plan: VectorPlan) -> None:
     reduce = opcode == Opcode.REDUCE
     wrong = {
         "combine": flags.combine > Combine.CELL,
-        "scale": flags.scale > Scale.SOFTMAX,
+        "scale": flags.scale > (Scale.MEAN if plan.softmax is None else Scale.SOFTMAX),
         "a product without a multiplier": flags.combine == Combine.PRODUCT
         and flags.scale != Scale.MULTIPLIER,
+        "cell fraction bits below 4": flags.combine == Combine.CELL
+        and slots.cell_fraction_bits < 4,
         "two kinds of rows": flags.rows + flags.argmax + flags.top_k > 1,
         "nothing to write": not (flags.rows or flags.codes or flags.argmax or flags.top_k),
         "a header of raw codes": bool(flags.raw and flags.header),
@@ -243,6 +246,7 @@ def _scaled(fields: Fields, x: Integers, state: VectorState) -> Integers:
     if flags.causal:
         seen += np.arange(fields.rows) + 1 - fields.rows
     mask = np.arange(fields.elements) < seen[:, None]
+    assert state.plan.softmax is not None, "checked before"
     return softmax(state.plan.softmax, x, mask)
 
 

@@ -25,8 +25,10 @@ class VectorPlan:
         Lanes that share a copy of the tables, each with a read port.
     ranks
         The most ranks that are kept of a row; 0 leaves top k out.
+    units
+        Rows of a layer norm whose mean and spread are found at a time.
     softmax
-        What the softmax of whole rows computes.
+        What the softmax of whole rows computes, or None for a unit without.
     """
 
     word_bytes: int = 64
@@ -36,7 +38,8 @@ class VectorPlan:
     segments: int = 4096
     lanes_per_table: int = 2
     ranks: int = 8
-    softmax: SoftmaxSpec = field(default_factory=SoftmaxSpec)
+    units: int = 3
+    softmax: SoftmaxSpec | None = field(default_factory=SoftmaxSpec)
 
     def __post_init__(self) -> None:
         if self.word_bytes not in {16, 32, 64}:
@@ -48,6 +51,7 @@ class VectorPlan:
         if self.segments % 256:
             raise ValueError(f"segments must be a multiple of 256, not {self.segments}")
         require_range("ranks", self.ranks, 0, 64)
+        require_range("units", self.units, 1, 16)
         if self.lanes % self.lanes_per_table:
             raise ValueError(
                 f"lanes_per_table must divide the {self.lanes} lanes, not be {self.lanes_per_table}"
