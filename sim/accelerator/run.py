@@ -1,0 +1,136 @@
+"""Networks on the accelerator's RTL, each tensor that crosses memory compared with golden."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from golden.graph import Graph
+from golden.networks.decoding import Growing, greedy
+from golden.networks.run import call_integer, run_integer
+from hw.accelerator.accelerator import Accelerator
+from hw.accelerator.plan import AcceleratorPlan
+from hw.program.program import Program
+from sim.accelerator.machine_bench import Job, MachineSimulator, Outcome, build
+from sim.accelerator.networks import Loaded
+
+CYCLES = 1 << 31
+"""A run is given up after so many, or when the watchdog of the machine has had enough."""
+
+WATCHDOG = 1_000_000
+
+
+class RunError(RuntimeError):
+    """A program did not come to its end; the message has status, unit and cycle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a machine made of some inputs.
+
+    outputs, traced
+        Tensors by name, as golden has them.
+    outcome
+        Cycles, counters and wall time.
+    """
+
+    outputs: Mapping[str, np.ndarray]
+    traced: Mapping[str, np.ndarray]
+    outcome: Outcome
+
+
+def simulator(plan: AcceleratorPlan) -> MachineSimulator:
+    """The machine of a plan in Verilator, built once."""
+    return build(Accelerator(plan))
+
+
+def run_rtl(
+    machine: MachineSimulator,
+    program: Program,
+    inputs: Sequence[Mapping[str, Any]],
+    *,
+    latency: int = 40,
+    pace: int = 1,
+    stall: float = 0.0,
+    seed: int = 0,
+    sample: int = 0,
+) -> Iterator[Run]:
+    """Run ``program`` on each of ``inputs``; the same memory, the same machine, one by one.
+
+    Parameters
+    ----------
+    latency, pace, stall, seed : of memory, as in ``Job``
+    sample : cycles between samples of the counters
+    """
+    jobs = [
+        Job(
+            image=_image(program, given, whole=index == 0),
+            results={"memory": (0, program.memory_bytes)},
+            arguments=program.registers(given),
+            limit=CYCLES,
+            watchdog=WATCHDOG,
+            latency=latency,
+            pace=pace,
+            stall=stall,
+            seed=seed + index,
+            sample=sample,
+        )
+        for index, given in enumerate(inputs)
+    ]
+    outcomes = machine.run(jobs, program.memory_bytes)
+    for given, outcome in zip(inputs, outcomes, strict=True):
+        if not outcome.done:
+            raise RunError(
+                f"program {program.name!r} ended with {outcome.fault.name} of unit {outcome.unit} "
+                f"after {outcome.cycles} cycles"
+            )
+        memory = outcome.results["memory"]
+        yield Run(
+            outputs=program.results(memory, given),
+            traced=program.results(memory, given, traced=True),
+            outcome=outcome,
+        )
+
+
+def golden_tensors(loaded: Loaded, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Every tensor of golden, and the tokens that it chooses where the network decodes."""
+    decoding = loaded.decoding
+    if decoding is None:
+        return run_integer(loaded.graph, inputs)
+    growing = Growing(loaded.graph, inputs, decoding.growing, call_integer)
+    tokens = greedy(growing, decoding.start, decoding.end, decoding.limit)
+    return {"tokens": np.array(tokens)}
+
+
+def first_difference(graph: Graph, run: Run, golden: Mapping[str, np.ndarray]) -> str | None:
+    """Operator, tensor and index where the machine first differs from golden, in graph order."""
+    makers = {name: one for one in graph.operators for name in one.outputs}
+    order = {name: index for index, name in enumerate(makers)}
+    found = {**run.traced, **run.outputs}
+    for name in sorted(found, key=lambda name: order.get(name, len(order))):
+        ours, theirs = np.asarray(found[name]), np.asarray(golden[name])
+        where = f"tensor {name!r}"
+        if name in makers:
+            where += f" of operator {makers[name].name!r} ({makers[name].kind})"
+        if ours.shape != theirs.shape:
+            return f"{where} has the shape {ours.shape}, not {theirs.shape}"
+        wrong = np.argwhere(ours != theirs)
+        if wrong.size:
+            index = tuple(int(i) for i in wrong[0])
+            return (
+                f"{where} differs first at {index}: {ours[index]}, not {theirs[index]}; "
+                f"{len(wrong)} of {ours.size} differ"
+            )
+    return None
+
+
+def _image(program: Program, given: Mapping[str, Any], whole: bool) -> dict[int, np.ndarray]:
+    """What memory gets before a run: all at first, later the inputs only."""
+    if whole:
+        return {0: program.memory(given)}
+    return {
+        one.address: np.frombuffer(one.pack(np.asarray(given[name])), np.uint8)
+        for name, one in program.inputs.items()
+    }
+
