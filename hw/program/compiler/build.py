@@ -12,6 +12,7 @@ from hw.program.compiler.buffer import Buffer
 from hw.program.compiler.layout import Block, Layout, Place
 from hw.program.compiler.lengths import Length, Lengths, length_of
 from hw.program.compiler.memory import Memory, Region
+from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.schedule import Schedule, Span
 
 
@@ -27,12 +28,14 @@ class Build:
         machine: Machine,
         lengths: Lengths,
         layouts: dict[str, Layout],
+        plan: CompilerPlan,
         trace: bool,
     ) -> None:
         self.graph = graph
         self.machine = machine
         self.lengths = lengths
         self.layouts = layouts
+        self.plan = plan
         self.trace = trace
         self.memory = Memory()
         self.buffer = Buffer(machine.buffer_words)

@@ -11,6 +11,7 @@ from hw.program.compiler.inputs import load_input, steps_by_host
 from hw.program.compiler.layout import Place
 from hw.program.compiler.layouts import Layouts
 from hw.program.compiler.lengths import Lengths, length_of
+from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
 from hw.program.compiler.steps import Step, steps
 from hw.program.compiler.tokens import TokenLoop, dependent, one_row
@@ -26,6 +27,7 @@ def compile_network(
     *,
     trace: bool = False,
     decoding: Decoding | None = None,
+    plan: CompilerPlan | None = None,
 ) -> Program:
     """The program of ``graph`` for any lengths up to ``maximums``.
 
@@ -38,7 +40,8 @@ def compile_network(
 
     Raise ``ValueError`` for what does not fit, with the operator and the reason.
     """
-    compiler = Compiler(graph, machine, maximums or {}, trace and decoding is None, decoding)
+    plan = CompilerPlan() if plan is None else plan
+    compiler = Compiler(graph, machine, maximums or {}, trace and decoding is None, plan, decoding)
     if decoding is None:
         compiler.run(graph.operators)
     else:
@@ -55,13 +58,14 @@ class Compiler:
         machine: Machine,
         maximums: Mapping[str, int],
         trace: bool,
+        plan: CompilerPlan,
         decoding: Decoding | None,
     ) -> None:
         self.graph = graph
         growing = decoding.growing if decoding else ""
         lengths = Lengths(_arguments(graph, growing), maximums)
         layouts = Layouts(graph, machine.lanes).find()
-        self.build = Build(graph, machine, lengths, layouts, trace)
+        self.build = Build(graph, machine, lengths, layouts, plan, trace)
         self.build.inside = _inside(graph, layouts)
         self.by_host = steps_by_host(graph)
         self.inputs: dict[str, Format] = {}

@@ -9,8 +9,9 @@ from golden.graph import Operator
 from golden.spec import RequantizeSpec
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Layout, Place
+from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.schedule import Span
-from hw.program.compiler.tiles import Product, TiledProduct, passes
+from hw.program.compiler.tiles import Pass, Product, TiledProduct, passes
 
 
 def linears(build: Build, operators: Sequence[Operator]) -> None:
@@ -37,7 +38,7 @@ def linears(build: Build, operators: Sequence[Operator]) -> None:
         place = build.make(operators[0].name)
     else:
         place = _side_by_side(build, operators, words, source)
-    multiply(build, source, products, words, place, operators[0].name)
+    multiply(build, source, products, words, place, operators[0].name, interleaved)
 
 
 def require_default(name: str, spec: RequantizeSpec) -> None:
@@ -56,49 +57,71 @@ def multiply(
     words: Sequence[tuple[int, int]],
     place: Place,
     name: str,
+    attended: bool = False,
 ) -> None:
     """Weights and cores for every pass; tile t goes to word t of the rows of ``place``."""
-    machine, lengths = build.machine, build.lengths
-    tiled = TiledProduct(machine, source.layout, products, words)
+    tiled = TiledProduct(build.machine, source.layout, products, words)
     most = build.most(source.count)
-    codes = source.word
-    for index, one in enumerate(passes(machine, tiled.tiles, most)):
-        region = build.memory.add(f"{name}.weights.{index}", tiled.content(one))
-        block = machine.core_rows << one.group_bits
-        for start in range(0, most, block):
-            count = lengths.count(source.count, start, block)
-            rows = min(block, most - start)
-            tiling = {
-                "k_tiles": tiled.k_tiles,
-                "tiles": one.tiles,
-                "group_bits": one.group_bits,
-                "first_set": build.first_set,
-            }
-            build.first_set = (build.first_set + tiled.k_tiles) % machine.weight_sets
-            remark = f"{name}, tiles {one.first} to {one.first + one.tiles - 1}"
-            build.schedule.emit(
-                "weights",
-                counts=(count,),
-                values={"address": region.address, **tiling},
-                remark=remark,
-            )
-            first = codes + start * source.stride
-            result = place.word + start * place.stride + one.first
-            build.schedule.emit(
-                "cores",
-                counts=(count,),
-                values={
-                    "codes": first + 1,
-                    "codes_stride": source.stride,
-                    "scales": first,
-                    **tiling,
-                    "result": result,
-                    "result_stride": place.stride,
-                },
-                reads=[Span(first=first, words=tiled.k_tiles + 1, stride=source.stride, rows=rows)],
-                writes=[Span(first=result, words=one.tiles, stride=place.stride, rows=rows)],
-                remark=remark,
-            )
+    shares = passes(build.machine, tiled.tiles, most, build.plan.row_cycles, attended)
+    regions = [
+        build.memory.add(f"{name}.weights.{index}", tiled.content(one))
+        for index, one in enumerate(shares)
+    ]
+    for index, start, size in _order(build, shares, most, attended):
+        one, count = shares[index], build.lengths.count(source.count, start, size)
+        tiling = {
+            "k_tiles": tiled.k_tiles,
+            "tiles": one.tiles,
+            "group_bits": one.group_bits,
+            "first_set": build.first_set,
+        }
+        build.first_set = (build.first_set + tiled.k_tiles) % build.machine.weight_sets
+        remark = f"{name}, tiles {one.first} to {one.first + one.tiles - 1}, rows from {start} on"
+        build.schedule.emit(
+            "weights",
+            counts=(count,),
+            values={"address": regions[index].address, **tiling},
+            remark=remark,
+        )
+        first = source.word + start * source.stride
+        result = place.word + start * place.stride + one.first
+        build.schedule.emit(
+            "cores",
+            counts=(count,),
+            values={
+                "codes": first + 1,
+                "codes_stride": source.stride,
+                "scales": first,
+                **tiling,
+                "result": result,
+                "result_stride": place.stride,
+            },
+            reads=[Span(first=first, words=tiled.k_tiles + 1, stride=source.stride, rows=size)],
+            writes=[Span(first=result, words=one.tiles, stride=place.stride, rows=size)],
+            remark=remark,
+        )
+
+
+def _order(
+    build: Build, shares: Sequence[Pass], rows: int, attended: bool
+) -> list[tuple[int, int, int]]:
+    """Passes with their blocks of rows: index, first row, rows.
+
+    The first pass is cut into blocks, since what it reads may come block by block, and the last,
+    since what follows may begin with a block; unless that is attention, which needs all rows.
+    """
+    limits = [build.machine.core_rows << one.group_bits for one in shares]
+    last = len(shares) - 1
+    if len(shares) <= 2 and not attended:
+        blocks = build.plan.blocks(rows, min(limits))
+        return [(index, *block) for block in blocks for index in range(len(shares))]
+    uncut = CompilerPlan()
+    found = []
+    for index, limit in enumerate(limits):
+        cut = index == 0 or (index == last and not attended)
+        blocks = (build.plan if cut else uncut).blocks(rows, limit)
+        found += [(index, *block) for block in blocks]
+    return found
 
 
 def word_order(layouts: Sequence[Layout], interleaved: bool) -> list[tuple[int, int]]:

@@ -44,6 +44,7 @@ def rows(build: Build, step: Step) -> None:
         count,
         layout.elements,
         "reduce" if reduces else "rows",
+        cut=not reduces,
     )
 
 

@@ -18,24 +18,51 @@ class Pass:
     group_bits: int
 
 
-def passes(machine: Machine, tiles: int, rows: int) -> list[Pass]:
-    """Shares of the columns, as many as keep all cores busy.
+def passes(
+    machine: Machine, tiles: int, rows: int, row_cycles: int, attended: bool = False
+) -> list[Pass]:
+    """Shares of the columns: with the least cycles of two ways, the smallest share first.
 
-    As many tiles as there are cores first; what is left in powers of two, each on as many row
-    groups as there are cores for, but not on more than ``rows``.
+    Either every pass takes as many tiles as there are cores, or what is left is taken in powers of
+    two, each on as many row groups as there are cores for: more readings of the rows, but no core
+    is idle. A pass takes as long as its weights (W / 2 words a tile, at the bus's width), its rows
+    at one a cycle, or the rows of a core at ``row_cycles`` each. What attention reads is made in
+    small shares, so that the engine begins with the first heads.
     """
+    words = machine.word_bytes // 2 * max(machine.word_bytes // machine.bus_bytes, 1)
+
+    def cycles(one: Pass) -> int:
+        return max(one.tiles * words, rows, -(-rows >> one.group_bits) * row_cycles)
+
+    whole = [
+        Pass(first=first, tiles=min(machine.cores, tiles - first), group_bits=0)
+        for first in range(0, tiles, machine.cores)
+    ]
+    if attended:
+        return _shared(machine.cores, max(machine.cores // 4, 1), tiles, rows)
+    shared = _shared(machine.cores, machine.cores, tiles, rows)
+    chosen = min((whole, shared), key=lambda way: sum(map(cycles, way)))
+    sizes = sorted((one.tiles, one.group_bits) for one in chosen)
+    starts = [sum(size for size, _ in sizes[:index]) for index in range(len(sizes))]
+    return [
+        Pass(first=first, tiles=size, group_bits=group_bits)
+        for first, (size, group_bits) in zip(starts, sizes, strict=True)
+    ]
+
+
+def _shared(cores: int, most: int, tiles: int, rows: int) -> list[Pass]:
+    """Passes of powers of two tiles, at most ``most``, on row groups of at least a row each."""
     found = []
     first = 0
     while first < tiles:
-        left = tiles - first
-        size = machine.cores
-        while size > left:
+        size = most
+        while size > tiles - first:
             size //= 2
-        group_bits = (machine.cores // size).bit_length() - 1
+        group_bits = (cores // size).bit_length() - 1
         if (1 << group_bits) > rows:
             # Few rows: rather all columns at once.
             group_bits = max(rows.bit_length() - 1, 0)
-            size = min(left, machine.cores >> group_bits)
+            size = min(tiles - first, cores >> group_bits)
         found.append(Pass(first=first, tiles=size, group_bits=group_bits))
         first += size
     return found

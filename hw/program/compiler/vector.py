@@ -40,38 +40,60 @@ class Rows:
     remark: str = ""
 
 
-def emit(build: Build, rows: Rows, count: Length, elements: int, name: str = "rows") -> None:
-    """Append the instruction; a source of one row stands for every row of ``count``."""
+def emit(
+    build: Build,
+    rows: Rows,
+    count: Length,
+    elements: int,
+    name: str = "rows",
+    cut: bool = False,
+) -> None:
+    """Append the instruction; a source of one row stands for every row of ``count``.
+
+    With ``cut`` it may be several, each for a block of rows.
+    """
+    most = build.most(count)
+    for start, size in build.plan.blocks(most) if cut else [(0, most)]:
+        _emit(build, rows, count, elements, name, start, size)
+
+
+def _emit(
+    build: Build, rows: Rows, count: Length, elements: int, name: str, start: int, size: int
+) -> None:
+    """The instruction for rows ``start`` to ``start + size - 1``."""
     values = dict(rows.values)
     reads, writes = [], []
     words = -(-elements // build.machine.lanes)
     # Where a register moves an operand, it may be any of its rows.
-    most = None if rows.changes else build.most(count)
+    most = None if rows.changes else size
     for letter, place in rows.sources.items():
-        values[letter] = place.word
         repeated = place.count == Length(constant=1) and count != place.count
+        offset = 0 if repeated else start
+        values[letter] = place.word + offset * place.stride
         if letter != "d":
             values[f"{letter}_stride"] = 0 if repeated else place.stride
-        reads.append(build.span(place, words, rows=1 if repeated else most))
+        reads.append(build.span(place, words, offset=offset, rows=1 if repeated else most))
     if "d" in values:
         values["c_to_d"] = (values.pop("d") - values["c"]) & 0xFFFF
     if rows.result is not None:
-        values |= {"result": rows.result.word, "result_stride": rows.result.stride}
+        place = rows.result
+        values |= {"result": place.word + start * place.stride, "result_stride": place.stride}
         one = values.get("argmax", 0) | values.get("top_k", 0)
         width = max(values.get("k", 1), 1) if one else words
-        writes.append(build.span(rows.result, width, rows=most))
+        writes.append(build.span(place, width, offset=start, rows=most))
         if not one:
             values["write_rows"] = 1
     if rows.codes is not None:
+        place = rows.codes
         header = values.get("header", 0)
         values |= {
             "write_codes": 1,
-            "codes": rows.codes.word,
-            "codes_stride": rows.codes.stride,
+            "codes": place.word + start * place.stride,
+            "codes_stride": place.stride,
         }
         width = header + -(-elements // build.machine.word_bytes)
-        writes.append(build.span(rows.codes, width, rows=most))
-    counts: tuple[Count, ...] = (build.lengths.count(count),)
+        writes.append(build.span(place, width, offset=start, rows=most))
+    counts: tuple[Count, ...] = (build.lengths.count(count, start, size),)
     if name == "reduce":
         # One window over all rows.
         counts = (Count(), *counts)
