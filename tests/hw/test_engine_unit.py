@@ -39,7 +39,7 @@ def test_engine_unit(seed: int) -> None:
         if case == 2:
             n = 0
         q, k, v = (rng.integers(-127, 128, (rows, HEAD)) for rows in (n, t, t))
-        scale = RowScale(rng.integers(1 << 15, 1 << 16, n), rng.integers(-6, -2, n))
+        scale = RowScale(rng.integers(1 << 15, 1 << 16, n), rng.integers(0, 6, n))
         multipliers = [int(x) for x in rng.integers(1 << 13, 1 << 16, 2)]
         offset = int(rng.integers(0, 3))
         mask = rng.random(t) < 0.7 if masked else None
@@ -56,7 +56,7 @@ def test_engine_unit(seed: int) -> None:
             contents[place, : len(block)] = block
             place += 1
         slots = [queries, 2 | 2 << 16, keys, 1, values, 1, masks, result, 2]
-        slots += [multipliers[0] | multipliers[1] << 16, offset | 8 << 8]
+        slots += [multipliers[0] | multipliers[1] << 16, offset | plan.attention_spec.probability_bits << 8]
         instructions.append(instruction(0x60, slots, n, t, causal | masked << 1))
         if n:
             multiplier = np.array([[multipliers[0]]])
