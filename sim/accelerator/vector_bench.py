@@ -9,10 +9,11 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import Out
 
 from hw.accelerator.layout import COUNT_BITS, FIRST_SLOT, instruction_layout, unit_members
-from hw.accelerator.vector.fields import Combine, Opcode, flags_layout, row_slots_layout
+from hw.accelerator.vector.fields import Combine, Opcode
 from hw.accelerator.vector.operands import OPERANDS
 from hw.accelerator.vector.plan import VectorPlan
 from hw.accelerator.vector.unit import RESULTS, VectorUnit
+from sim.accelerator.vector_fields import fields_of
 from sim.accelerator.vector_model import VectorState, execute
 from sim.accelerator.vector_stimulus import VectorInstruction
 from sim.beats import pack, unpack
@@ -75,15 +76,7 @@ class Expectation:
             ])
             for name in OPERANDS
         }
-        self.inputs["instructions"] = pack(
-            instruction_layout(),
-            {
-                "opcode": np.array([one.opcode for one in instructions]),
-                "flags": np.array([one.flags for one in instructions]),
-                "counts": np.array([one.counts for one in instructions]),
-                "slots": np.array([one.slots[FIRST_SLOT:] for one in instructions]),
-            },
-        )
+        self.inputs["instructions"] = instruction_beats(instructions)
         self.outputs = {f"{name}__requests": len(self.reads[name]) for name in OPERANDS}
         self.outputs |= {f"{name}__requests": count for name, count in self.writes.items()}
         self.outputs["completions"] = len(instructions)
@@ -119,11 +112,22 @@ class Expectation:
         assert not unpack(unsigned(4), result.beats["completions"]).any(), "a fault"
 
 
+def instruction_beats(instructions: Sequence[VectorInstruction]) -> Beats:
+    """Beats of the port ``instructions``."""
+    return pack(
+        instruction_layout(),
+        {
+            "opcode": np.array([one.opcode for one in instructions]),
+            "flags": np.array([one.flags for one in instructions]),
+            "counts": np.array([one.counts for one in instructions]),
+            "slots": np.array([one.slots[FIRST_SLOT:] for one in instructions]),
+        },
+    )
+
+
 def reads(plan: VectorPlan, one: VectorInstruction) -> dict[str, list[int]]:
     """Addresses of each operand's reads, in order."""
-    flags, slots = _fields(one)
-    rows, length = one.counts
-    elements = length if flags.counted else slots.elements
+    flags, slots, rows, length, elements = fields_of(one)
     words = -(-elements // plan.lanes)
     if one.opcode & 2:
         return {"a": list(range(slots.a, slots.a - (-8 * slots.elements // plan.word_bytes)))}
@@ -154,14 +158,8 @@ def writes(plan: VectorPlan, one: VectorInstruction) -> dict[str, int]:
     """How many words each port writes."""
     if one.opcode & 2:
         return {}
-    flags, slots = _fields(one)
-    elements = one.counts[1] if flags.counted else slots.elements
+    flags, slots, _, _, elements = fields_of(one)
     results = flags.rows * -(-elements // plan.lanes) + flags.argmax + flags.top_k * slots.ranks
     aside = flags.header and not results
     codes = flags.codes * -(-elements // plan.word_bytes) + (flags.header and not aside)
     return {"rows": one.counts[0] * (results + aside), "codes": one.counts[0] * codes}
-
-
-def _fields(one: VectorInstruction) -> tuple[Any, Any]:
-    bits = sum(slot << (32 * n) for n, slot in enumerate(one.slots[FIRST_SLOT:]))
-    return flags_layout().from_bits(one.flags), row_slots_layout().from_bits(bits)

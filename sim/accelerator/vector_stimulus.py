@@ -98,7 +98,7 @@ class Stimulus:
         rng, plan = self.rng, self.plan
         reduces = rng.random() < 0.2
         maximum = bool(reduces and rng.random() < 0.5)
-        combine = Combine.PASS if reduces else Combine(rng.integers(len(Combine)))
+        combine = Combine.PASS if reduces else Combine(int(rng.integers(len(Combine))))
         scale = self._scale(combine, reduces and not maximum)
         flags = {
             "combine": combine,

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Out
 
 from hw.accelerator.faults import Fault
 from hw.accelerator.layout import read_signature, unit_members, write_signature
+from hw.accelerator.vector.bounds import Bounds
 from hw.accelerator.vector.chain import Chain
 from hw.accelerator.vector.decode import Decode, row_slots, settings_layout
 from hw.accelerator.vector.loader import Loader
@@ -57,10 +58,12 @@ class VectorUnit(wiring.Component):
         settings = Signal(settings_layout(plan), reset_less=True)
         running, done, begins = Signal(), Signal(), Signal()
         new, nothing = decode.o.p, Signal()
-        wrong = ~new.empty & (new.wrong_opcode | new.wrong_field)
+        m.submodules.bounds = bounds = Bounds(plan)
+        wrong = ~new.empty & (new.wrong_opcode | new.wrong_field | bounds.outside)
         for part in (operands, loader, chain):
             m.d.comb += part.settings.eq(settings)
         m.d.comb += [
+            bounds.settings.eq(new),
             nothing.eq(new.empty | wrong),
             # What does nothing completes a cycle later than what is under way.
             decode.o.ready.eq(~running | (done & ~nothing)),
@@ -78,7 +81,8 @@ class VectorUnit(wiring.Component):
         with m.If(begins):
             m.d.sync += settings.eq(new)
         with m.If(taken & wrong & (self.fault == Fault.NONE)):
-            m.d.sync += self.fault.eq(Mux(new.wrong_opcode, Fault.OPCODE, Fault.FIELD))
+            field = Mux(new.wrong_field, Fault.FIELD, Fault.BUFFER)
+            m.d.sync += self.fault.eq(Mux(new.wrong_opcode, Fault.OPCODE, field))
 
         loads = settings.opcode[1]
         for name in OPERANDS:

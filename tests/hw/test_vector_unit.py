@@ -1,0 +1,136 @@
+"""The vector unit against its model, and the model against golden where it adds anything."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from golden.operator_spec import LayerNormSpec
+from golden.ops.interpolate import interpolate
+from golden.table_spec import TableSpec
+from hw.accelerator.faults import Fault
+from hw.accelerator.vector.fields import Combine, Opcode, Scale
+from hw.accelerator.vector.plan import VectorPlan
+from hw.ops.interpolate import segments
+from sim.accelerator.buffer_rows import read_rows, write_rows
+from sim.accelerator.vector_bench import Expectation, VectorBench, instruction_beats
+from sim.accelerator.vector_model import VectorState, execute
+from sim.accelerator.vector_stimulus import OPERAND_WORDS, Stimulus, instruction
+from sim.fast import FastSimulator
+
+PLAN = VectorPlan(word_bytes=16, width=32, longest=32, segments=256, units=1, ranks=2)
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    return FastSimulator(VectorBench(PLAN))
+
+
+def every_kind(stimulus, buffer):
+    """Random instructions until each combine and each scale was there."""
+    drawn = stimulus.instructions(buffer, 40)
+    kept, combines, scales = [drawn[0]], set(), set()
+    for before, one in pairwise(drawn):
+        kind = one.flags & 7, one.flags >> 3 & 7
+        if one.opcode & 2 or (kind[0] in combines and kind[1] in scales):
+            continue
+        combines.add(kind[0])
+        scales.add(kind[1])
+        kept += [before, one] if before.opcode == Opcode.CHANNELS else [one]
+    assert combines == set(Combine) and scales == set(Scale)
+    return kept
+
+
+def test_random_instructions_write_what_the_model_writes(simulator):
+    stimulus = Stimulus(PLAN, np.random.default_rng(5))
+    buffer = stimulus.buffer()
+    expectation = Expectation(PLAN, buffer, every_kind(stimulus, buffer))
+    result = simulator.run(
+        expectation.inputs, expectation.outputs, after=expectation.after, idle=0.2, stall=0.2
+    )
+    expectation.check(result)
+
+
+ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}
+
+
+@pytest.mark.parametrize(
+    ("opcode", "flags", "slots", "fault"),
+    [
+        (0x54, {}, {}, Fault.OPCODE),
+        (Opcode.ROWS, {}, {}, Fault.FIELD),
+        (Opcode.ROWS, {"rows": 1, "argmax": 1}, {}, Fault.FIELD),
+        (Opcode.ROWS, {"rows": 1, "scale": 7}, {}, Fault.FIELD),
+        (Opcode.ROWS, {"rows": 1, "combine": Combine.PRODUCT}, {}, Fault.FIELD),
+        (Opcode.ROWS, {"rows": 1, "scale": Scale.AFFINE}, {"elements": 33}, Fault.FIELD),
+        (Opcode.ROWS, {"codes": 1}, {"elements": 33}, Fault.FIELD),
+        (Opcode.ROWS, {"rows": 1, "table": 1}, {"table": 1}, Fault.FIELD),
+        (Opcode.ROWS, {"top_k": 1}, {"ranks": 3}, Fault.FIELD),
+        (Opcode.REDUCE, {"rows": 1}, {}, Fault.FIELD),
+        (Opcode.ROWS, {"rows": 1}, {"a": 1 << 16}, Fault.BUFFER),
+        (Opcode.ROWS, {"rows": 1}, {"rows": (1 << 16) - 2, "rows_stride": 1}, Fault.BUFFER),
+    ],
+)
+def test_an_illegal_instruction_is_a_fault_and_completes(simulator, opcode, flags, slots, fault):
+    one = instruction(opcode, (2, 3), flags, **{**ROWS, **slots})
+    with pytest.raises(ValueError):
+        execute(one, np.zeros((2048, 16), np.uint8), VectorState(PLAN))
+    beats = {"instructions": instruction_beats([one])}
+    result = simulator.run(beats, {"completions": 1}, drain=8)
+    assert result.beats["completions"][0, 0] == fault
+
+
+def test_an_instruction_without_rows_only_completes(simulator):
+    empty = [
+        instruction(0x54, (0, 1), {}),
+        instruction(Opcode.REDUCE, (1, 0), {"rows": 1, "maximum": 1}, **ROWS),
+        instruction(Opcode.ROWS, (1, 0), {"rows": 1, "counted": 1}, **ROWS),
+    ]
+    expectation = Expectation(PLAN, np.zeros((2048, 16), np.uint8), empty)
+    result = simulator.run(expectation.inputs, {"completions": len(empty)})
+    assert not result.beats["completions"].any()
+
+
+def test_short_rows_stream_without_a_gap(simulator):
+    count = 24
+    buffer = Stimulus(PLAN, np.random.default_rng(6)).buffer()
+    one = instruction(
+        Opcode.ROWS,
+        (count, 0),
+        {"codes": 1, "header": 1},
+        **{**ROWS, "elements": 8, "a_stride": 1, "codes_stride": 2},
+    )
+    expectation = Expectation(PLAN, buffer, [one])
+    result = simulator.run(expectation.inputs, expectation.outputs, after=expectation.after)
+    expectation.check(result)
+    for port in ("rows", "codes"):
+        cycles = result.cycles[f"{port}__requests"]
+        assert len(cycles) == count
+        assert (np.diff(cycles) == 1).all()
+
+
+def test_a_loaded_table_is_the_function():
+    spec = TableSpec(function="gelu")
+    entries = segments(spec)
+    packed = [(entry["base"] & 0xFFFF) | (entry["rise"] << 32) for entry in entries]
+    buffer = np.zeros((8 * OPERAND_WORDS, 16), np.uint8)
+    write_rows(buffer, 100, 0, np.array([packed], "<i8"))
+    x = np.arange(-(1 << 15), 1 << 15, 97)
+    write_rows(buffer, 400, 0, x.astype("<i2")[None])
+    state = VectorState(PLAN)
+    load = instruction(Opcode.TABLE, (1, 0), first=100, elements=len(entries))
+    execute(load, buffer, state)
+    fields = {"a": 400, "rows": 1000, "elements": len(x)}
+    execute(instruction(Opcode.ROWS, (1, 0), {"rows": 1, "table": 1}, **fields), buffer, state)
+    assert (read_rows(buffer, 1000, 0, 1, len(x))[0] == interpolate(spec, x)).all()
+
+
+def test_a_layer_norm_needs_the_reciprocal_of_its_width():
+    buffer = np.zeros((2048, 16), np.uint8)
+    state = VectorState(PLAN)
+    spec = LayerNormSpec(width=8)
+    numbers = {"reciprocal": spec.reciprocal_width, "fraction_bits": 3, "elements": 8}
+    execute(instruction(Opcode.CHANNELS, (1, 0), **numbers), buffer, state)
+    one = instruction(Opcode.ROWS, (1, 0), {"rows": 1, "scale": Scale.LAYER_NORM}, **ROWS)
+    with pytest.raises(ValueError, match="reciprocal"):
+        execute(one, buffer, state)
