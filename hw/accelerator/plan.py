@@ -81,6 +81,8 @@ class AcceleratorPlan:
             lanes=machine.lanes,
             rows=self.query_rows,
             longest=machine.longest,
+            # Heads of one beat want a whole row of scores in a cycle.
+            softmax_lanes=machine.key_block,
             output_lanes=min(self.output_lanes, machine.lanes),
         )
 
