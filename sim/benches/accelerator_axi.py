@@ -3,9 +3,9 @@
 What the bench in C++ and the RTL might both have misread, these models were not written for. Every
 program runs without pauses and with random ones on all channels of both buses.
 
-Plusargs: ``jobs``, a JSON file with ``base``, where memory begins, and ``jobs``. Each has ``image``,
-a file that goes to memory first, ``registers`` by name, ``state`` and ``fault`` that it shall end
-with, and ``expected``, files that parts of memory shall equal, by place. From bus address
+Plusargs: ``jobs``, a JSON file with ``base``, where memory begins, and ``jobs``. Each has
+``image``, a file that goes to memory first, ``registers`` by name, ``state`` and ``fault`` that it
+shall end with, and ``expected``, files that parts of memory shall equal, by place. From bus address
 ``read_error`` or ``write_error`` on memory answers with errors.
 """
 
