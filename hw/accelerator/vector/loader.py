@@ -11,7 +11,8 @@ from hw.accelerator.vector.decode import is_opcode, load_slots, settings_layout
 from hw.accelerator.vector.fields import Opcode
 from hw.accelerator.vector.plan import VectorPlan
 from hw.accelerator.vector.rescaler import constants_layout
-from hw.accelerator.vector.tables import REMAINDER_BITS, loaded_layout
+from hw.accelerator.vector.table_lanes import SHORT_BITS
+from hw.accelerator.vector.tables import loaded_layout
 
 SEGMENT_BITS = 64
 
@@ -63,9 +64,9 @@ class Loader(wiring.Component):
         with m.Elif(is_opcode(self.settings, Opcode.TABLE)):
             m.d.comb += [
                 segments.valid.eq(i.valid),
-                segments.p.base.eq(segment[:16]),
-                segments.p.rise.eq(segment[32:49]),
-                segments.p.index.eq((slots.table << REMAINDER_BITS) + index),
+                segments.p.segment.base.eq(segment[:16]),
+                segments.p.segment.rise.eq(segment[32:49]),
+                segments.p.index.eq((slots.table << SHORT_BITS) + index),
                 i.ready.eq(segments.ready & (last | (place == by_word - 1))),
                 self.finished.eq(segments.valid & segments.ready & last),
             ]

@@ -2,33 +2,24 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.vector.decode import counting_lanes, row_slots, settings_layout
 from hw.accelerator.vector.plan import VectorPlan
+from hw.accelerator.vector.table_lanes import INDEX_BITS, SHORT_BITS, TableLanes, segment_layout
 from hw.ops.row import row_layout
 from hw.pipeline import Pipeline, held
-
-REMAINDER_BITS = 8
-LONG_BITS = 2
-"""Bits that the position within a segment of a long table is shorter by."""
-
-
-def segment_layout() -> data.StructLayout:
-    """One segment: its value at the lower end, and its rise to the upper end."""
-    return data.StructLayout({"base": signed(16), "rise": signed(17)})
 
 
 def loaded_layout() -> data.StructLayout:
     """A segment and its place among all of them."""
-    return data.StructLayout({**segment_layout().members, "index": unsigned(12)})
+    return data.StructLayout({"segment": segment_layout(), "index": unsigned(INDEX_BITS)})
 
 
 class Tables(wiring.Component):
-    """``y = t[k] + round((t[k+1] - t[k]) * r / 2**remainder_bits)``, or ``y = x`` without a table.
+    """``y`` is the value of a loaded function at x, or x without a table.
 
     As ``hw.ops.activation``, with tables of 256 segments or 1,024, which begin at any multiple of
     256. Behind a row's last element y is 0. Latency is ``STAGES`` cycles, throughput one word per
@@ -41,7 +32,7 @@ class Tables(wiring.Component):
     segments : ``loaded_layout()``, always taken, while no row is inside
     """
 
-    STAGES = 3
+    STAGES = TableLanes.STAGES + 1
 
     def __init__(self, plan: VectorPlan) -> None:
         self.plan = plan
@@ -57,43 +48,32 @@ class Tables(wiring.Component):
         m = Module()
         plan, flags = self.plan, self.settings.flags
         moves = Pipeline(m, self.i, self.o, self.STAGES).moves
-        first = row_slots(self.settings).table << REMAINDER_BITS
         last = Signal()
         counts = counting_lanes(self.settings, last)
         m.d.comb += [
             self.segments.ready.eq(1),
-            last.eq(held(m, moves, "last", self.i.p.last, self.STAGES - 1)),
+            last.eq(held(m, moves, "last", self.i.p.last, TableLanes.STAGES)),
             self.o.p.last.eq(held(m, moves, "o_last", last)),
         ]
-        for start in range(0, plan.lanes, plan.lanes_per_table):
-            m.submodules[f"table_{start}"] = table = Memory(
-                shape=segment_layout(), depth=plan.segments, init=[]
-            )
-            write = table.write_port()
+        group = plan.lanes_per_table
+        for start in range(0, plan.lanes, group):
+            m.submodules[f"table_{start}"] = table = TableLanes(plan.segments, group)
             m.d.comb += [
-                write.en.eq(self.segments.valid),
-                write.addr.eq(self.segments.p.index),
-                write.data.base.eq(self.segments.p.base),
-                write.data.rise.eq(self.segments.p.rise),
+                table.enable.eq(moves),
+                table.reads.eq(flags.table),
+                table.long.eq(flags.long_table),
+                table.first.eq(row_slots(self.settings).table << SHORT_BITS),
+                table.writes.eq(self.segments.valid),
+                table.index.eq(self.segments.p.index),
+                table.segment.eq(self.segments.p.segment),
             ]
-            for lane in range(start, start + plan.lanes_per_table):
-                read, x = table.read_port(), self.i.p.data[lane]
-                above = Cat(x[:-1], ~x[-1])
-                index = Mux(flags.long_table, above[REMAINDER_BITS - LONG_BITS :], above[8:])
-                remainder = Mux(
-                    flags.long_table, above[: REMAINDER_BITS - LONG_BITS] << LONG_BITS, above[:8]
-                )
-                remainder = held(m, moves, f"remainder_{lane}", remainder[:REMAINDER_BITS])
-                # The bits below the one that decides the rounding change nothing.
-                product = (read.data.rise * remainder).shift_right(REMAINDER_BITS - 1)
-                rise = held(m, moves, f"rise_{lane}", product)
-                base = held(m, moves, f"base_{lane}", read.data.base)
-                plain = held(m, moves, f"plain_{lane}", x, self.STAGES - 1)
-                y = Mux(flags.table, base + (rise + 1).shift_right(1), plain)
-                y = Mux(counts[lane], y, 0)
+            for place in range(group):
+                lane = start + place
+                x = self.i.p.data[lane]
+                plain = held(m, moves, f"plain_{lane}", x, TableLanes.STAGES)
+                y = Mux(counts[lane], Mux(flags.table, table.y[place], plain), 0)
                 m.d.comb += [
-                    read.en.eq(moves & flags.table),
-                    read.addr.eq(first + index),
-                    self.o.p.data[lane].eq(held(m, moves, f"y_{lane}", y[:16])),
+                    table.x[place].eq(x),
+                    self.o.p.data[lane].eq(held(m, moves, f"y_{lane}", y)),
                 ]
         return m
