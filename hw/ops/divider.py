@@ -37,14 +37,14 @@ class Divider(Shared):
     def body(self, platform: Any) -> Module:
         m = Module()
         n: Value = self.n
-        # Twice the numerator and n over twice n: rounded half up.
-        rest: Value = (Const(2 * self.numerator) + n)[: self.quotient_bits + self.input_bits + 1]
+        # Rounded half up; the last bit of n would change no quotient.
+        rest: Value = (Const(self.numerator) + n[1:])[: self.quotient_bits + self.input_bits]
         quotient: list[Value] = []
         for place in reversed(range(self.quotient_bits)):
             above = rest[place:]
-            trial = above - Cat(Const(0, 1), n)
+            trial = above - n
             fits = ~trial[-1]
-            left = Mux(fits, trial, above)[: self.input_bits + 1]
+            left = Mux(fits, trial, above)[: self.input_bits]
             rest = Cat(rest[:place], left)
             quotient = [fits, *quotient]
             if place % BITS_PER_STAGE == 0:
