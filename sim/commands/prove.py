@@ -17,7 +17,7 @@ RESULTS = ROOT / "results"
 CODES = "build/codes.npy"
 
 MUTANTS = ("--count", "200", "--seed", "1", "--require", "97")
-ROW_MUTANTS = ("--count", "100", "--seed", "1", "--require", "97", "--proof-seconds", "10")
+ROW_MUTANTS = ("--count", "100", "--seed", "1", "--require", "97", "--proof-seconds", "30")
 
 VECTOR_OPERATORS = (
     *("layer_norm", "quantize_rows", "activation", "residual_add", "multiply", "affine"),

@@ -88,7 +88,11 @@ class EqualityProof:
         told = self._never_differs(miter.verilog())
         if _EQUAL in told:
             return "the same from any state"
-        if self._where_it_counts(miter):
+        changed = self._changed(miter)
+        # A question in two parts may have its answer in time where the whole had not.
+        if changed == set():
+            return "the same from any state"
+        if changed and self._where_it_counts(miter, changed):
             return "the same where it counts"
         return "the same from reset" if self._from_reset(number) else None
 
@@ -96,9 +100,8 @@ class EqualityProof:
         script = _MITER + _NEVER_DIFFERS.format(seconds=self._seconds)
         return self._run(script, self._opened, miter).get("verdict.txt", "")
 
-    def _where_it_counts(self, miter: Miter) -> bool:
-        changed = self._changed(miter)
-        return changed is not None and any(
+    def _where_it_counts(self, miter: Miter, changed: set[int]) -> bool:
+        return any(
             all(_EQUAL in self._never_differs(half) for half in _idle(miter, changed, flag))
             for flag in self._flags
             if flag not in changed
