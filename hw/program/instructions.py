@@ -20,6 +20,11 @@ FREE = 255
 """A lag that waits for none."""
 
 
+def unit_of(name: str) -> str:
+    """The unit that executes instructions of this name."""
+    return UNITS[OPCODES[name] >> 4]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Count:
     """``clamp(register - offset, 0, limit)``: how many rows, known when the program runs.
@@ -71,7 +76,7 @@ class Instruction:
     @property
     def unit(self) -> str:
         """The unit that it is given to."""
-        return UNITS[OPCODES[self.name] >> 4]
+        return unit_of(self.name)
 
     def __getitem__(self, name: str) -> int:
         return self.values.get(name, 0)

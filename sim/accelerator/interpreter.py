@@ -4,6 +4,7 @@ Instructions run in program order, one after the other. Beside that their lags a
 units that run side by side could meet a word too early (``sim.accelerator.order``).
 """
 
+import struct
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from hw.accelerator.machine import Machine
 from hw.accelerator.vector.plan import VectorPlan
-from hw.program.instructions import BYTES, SLOTS, Instruction, decode
+from hw.program.instructions import BYTES, Instruction, decode
 from hw.program.program import Program
 from sim.accelerator.order import Order
 from sim.accelerator.unit_models import (
@@ -62,6 +63,8 @@ class Interpreter:
         self.hazards: list[str] = []
         self.steps = 0
         self._at = 0
+        self._slots: list[int] = []
+        self._known: dict[bytes, Instruction] = {}
         words = machine.buffer_words + -(-memory.size // machine.word_bytes)
         self._order = Order(words) if check else None
         self._touched: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -95,12 +98,17 @@ class Interpreter:
                 raise ValueError(f"instruction {place}, {instruction.name}: {error}") from error
 
     def _fetch(self) -> Instruction:
-        content = self.memory[self._at : self._at + BYTES].view("<u4").astype(np.int64)
+        content = self.memory[self._at : self._at + BYTES].tobytes()
+        self._slots = list(struct.unpack("<16I", content))
         for slot, register, factor in self._changes:
-            content[slot] = (content[slot] + self._register(register) * factor) & 0xFFFFFFFF
+            self._slots[slot] = (self._slots[slot] + self._register(register) * factor) & 0xFFFFFFFF
+        if self._changes:
+            content = struct.pack("<16I", *self._slots)
         self._changes = []
         self._at += BYTES
-        return decode(content.astype("<u4").tobytes())
+        if content not in self._known:
+            self._known[content] = decode(content)
+        return self._known[content]
 
     def _one(self, instruction: Instruction) -> None:
         clock = self._order.start(instruction.unit, instruction.lags) if self._order else {}
@@ -109,13 +117,8 @@ class Interpreter:
         else:
             values = {index: self._register(index) for index in range(1, 16)}
             counts = tuple(one.value(values) for one in instruction.counts)
-            slots = np.frombuffer(instruction.encode(), "<u4")
-            given = Given(
-                int(slots[0]) & 0xFF,
-                int(slots[0]) >> 8,
-                (counts[0], counts[1]),
-                tuple(int(slots[index]) for index in range(SLOTS)),
-            )
+            slots = tuple(self._slots)
+            given = Given(slots[0] & 0xFF, slots[0] >> 8, (counts[0], counts[1]), slots)
             if counts[0]:
                 self._execute[instruction.name](instruction, given)
         if self._order:

@@ -11,9 +11,11 @@ from golden.networks.instances import sample
 from golden.networks.run import call_integer, quantize_inputs, run_integer
 from hw.accelerator.machine import MACHINES, Machine
 from hw.program import Program, compile_network
+from hw.program.compiler.plan import CompilerPlan
 from hw.program.instructions import Instruction
 from sim.accelerator.interpreter import Interpreter, run_interpreted
 from sim.accelerator.networks import Loaded, load
+from sim.accelerator.random_networks import random_case
 
 MULCIM = MACHINES["mulcim"]
 
@@ -67,6 +69,18 @@ def test_the_machine_chooses_the_tokens_that_golden_chooses(name: str) -> None:
         run = Growing(loaded.graph, given, decoding.growing, call_integer)
         expected = greedy(run, decoding.start, decoding.end, decoding.limit)
         assert run_interpreted(program, given)["tokens"].tolist() == expected
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_networks_equal_golden_with_any_plan(seed: int) -> None:
+    machine = list(MACHINES.values())[seed % 3]
+    case = random_case(seed, machine, runs=2)
+    plan = CompilerPlan(row_cycles=1 + seed % 2 * 7, row_block=(None, 5, 16)[seed // 3 % 3])
+    program = compile_network(
+        case.loaded.graph, machine, case.loaded.maximums, trace=True, plan=plan
+    )
+    for given in case.inputs:
+        require_equal(program, case.loaded, given, traced=True)
 
 
 @pytest.fixture(scope="module")

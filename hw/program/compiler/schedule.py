@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hw.program.instructions import Count, Instruction
+from hw.program.instructions import Count, unit_of
 
 ADDRESS_FIELDS = ("address",)
 WEIGHTS_AHEAD = 1
@@ -62,7 +62,7 @@ class Node:
     @property
     def unit(self) -> str:
         """The unit that it is given to."""
-        return "" if self.label else Instruction(name=self.name).unit
+        return unit_of(self.name) if self.name else ""
 
 
 class Schedule:
