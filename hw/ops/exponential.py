@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, Module
 from amaranth.lib.wiring import In, Out
 
 from golden.table_spec import ExponentialSpec
 from hw.ops.interpolate import Interpolation
+from hw.ops.rounding import cut_places
 from hw.pipeline import held
 from hw.platform import Shared
 
@@ -47,9 +48,7 @@ class Exponential(Shared):
         spec = self.spec
         m.submodules.fraction = fraction = Interpolation(spec.table)
         m.d.comb += [fraction.enable.eq(self.enable), fraction.x.eq(self.distance)]
-        # From code_bits + 1 on nothing is left: a larger shift is that one.
-        whole, most = self.distance[spec.fraction_bits :], spec.code_bits + 1
-        shift = Mux(whole > most, most, whole)[: most.bit_length()] if len(whole) else whole
+        shift = cut_places(self.distance[spec.fraction_bits :], spec.code_bits + 1)
         shift = held(m, self.enable, "shift", shift, Interpolation.STAGES)
         # One bit below the code's last one decides how it is rounded.
         finer = Cat(0, fraction.y) >> spec.guard_bits

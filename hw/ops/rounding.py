@@ -1,6 +1,6 @@
 """Shifts that round: what an older sum becomes below a larger maximum."""
 
-from amaranth.hdl import Cat, Const, Mux, Value
+from amaranth.hdl import Cat, Const, Value
 
 
 def rounded(x: Value, places: Value) -> Value:
@@ -11,5 +11,6 @@ def rounded(x: Value, places: Value) -> Value:
 
 
 def cut_places(places: Value, most: int) -> Value:
-    """``min(places, most)``: beyond ``most`` places nothing is left of what is shifted."""
-    return Mux(places > most, most, places)[: most.bit_length()]
+    """``places``, or as many as their bits count from ``most`` on, where nothing is left."""
+    bits = most.bit_length()
+    return places[:bits] | places[bits:].any().replicate(bits)
