@@ -156,7 +156,7 @@ ADDITIVE_ATTENTIONS = {
             heads=1,
             key_block=8,
             reciprocal=ReciprocalSpec(mantissa_bits=8),
-            requantize=RequantizeSpec(multiplier_bits=8, mantissa_bits=8),
+            requantize=RequantizeSpec(mantissa_bits=8),
         ),
     ),
 }

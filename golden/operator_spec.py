@@ -311,6 +311,10 @@ class AdditiveAttentionSpec:
         require_range("fraction_bits", self.fraction_bits, 4, 15)
         require_range("index_bits", self.index_bits, 1, 16)
         require_range("attention.heads", self.attention.heads, 1, 1)
+        if self.comparison.static_scale is None:
+            raise ValueError(
+                "comparison.static_scale must be a magnitude, not None: tanh's is 2**15"
+            )
 
     @property
     def tanh(self) -> TableSpec:

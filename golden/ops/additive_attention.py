@@ -3,9 +3,8 @@
 Letters: N queries, T keys, A width of the comparison, D width of the values.
 
 1. u = tanh(query + key), saturating sum and table: INT16 with 15 fraction bits.
-2. Scores: requantise(codes of u x energy), base-2 logarithms, INT16.
-3. Probabilities and context, one block of keys after the other: ``golden.ops.key_blocks``.
-4. Context: requantise(context) with the row scale 1 / sum; a query without keys gives zeros.
+2. Scores, probabilities and context: ``golden.ops.attend`` of the one query ``energy``, whose row
+   scale is that of the codes of u, over keys that are those codes.
 
 Error against real additive attention of the same codes of energy and V: ``golden.ops.attention``'s,
 plus, of the largest value, ``2 * (exp(2 e) - 1)`` with ``e = sum(|energy|) * 0.0041``: what codes
@@ -14,13 +13,12 @@ of u, 0.51 / 127 off at most, and its table put into a score.
 
 import numpy as np
 
-from golden.integer import Integers, matmul, requantize, saturate
+from golden.integer import Integers, saturate
 from golden.operator_spec import AdditiveAttentionSpec
+from golden.ops.attend import attend
 from golden.ops.attention import allowed_keys, codes_per_head
 from golden.ops.interpolate import interpolate
-from golden.ops.key_blocks import walk_keys
-from golden.ops.quantize import move_exponent, quantize
-from golden.ops.reciprocal import reciprocal
+from golden.ops.quantize import quantize
 
 
 def additive_attention(
@@ -51,9 +49,14 @@ def additive_attention(
     allowed = allowed_keys(len(query), len(key), mask)
     v = codes_per_head(walk.operand, value[None], value_scale)  # (1, T, D)
     u = interpolate(spec.tanh, saturate(query[:, None] + key, 16))  # (N, T, A)
-    codes, scale = quantize(spec.comparison, u, exponent_offsets[0])
-    product = matmul(codes, energy[:, None])  # (N, T, A) x (A, 1) -> (N, T, 1)
-    scores = requantize(walk.requantize, product, score_multiplier, 0, scale)[..., 0]
-    steps = walk_keys(walk, scores[None], allowed, v)
-    divide = move_exponent(reciprocal(walk.reciprocal, steps.total), exponent_offsets[1])
-    return requantize(walk.requantize, steps.context, context_multiplier, 0, divide)[0]
+    codes, _ = quantize(spec.comparison, u, 0)
+    # The scale is static: any row tells it.
+    _, scale = quantize(spec.comparison, np.zeros((1, 1, 1), np.int64), exponent_offsets[0])
+    # Every query has keys of its own, as if it were a head.
+    steps = attend(
+        *(walk, energy[None, None], scale, codes, v, allowed[:, None]),
+        score_multiplier=score_multiplier,
+        context_multiplier=context_multiplier,
+        context_offset=exponent_offsets[1],
+    )
+    return steps.context[:, 0]

@@ -3,10 +3,7 @@
 Letters: N queries, T keys, H heads, d head width, B a block of keys.
 
 1. Q becomes codes per token and head, K and V codes per head (static scales).
-2. Scores: x = requantise(Q K^T), INT16, base-2 logarithms; the head's multiplier is put into the
-   row scale first.
-3. Probabilities and context, one block of keys after the other: ``golden.ops.key_blocks``.
-4. Context: requantise(context) with the row scale 1 / sum; a query without keys gives zeros.
+2. Scores, probabilities and context of the codes: ``golden.ops.attend``.
 
 Error against real attention of the same codes: 1 output integer plus, of the largest value,
 ``2**-8`` (scores and tables) and ``(1.1 * T + blocks) / sum`` (P' and old sums are integers);
@@ -18,11 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from golden.integer import Integers, RowScale, matmul, quantize_within, requantize
+from golden.integer import Integers, RowScale, quantize_within
 from golden.operator_spec import AttentionSpec
-from golden.ops.key_blocks import walk_keys
-from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent, quantize
-from golden.ops.reciprocal import reciprocal
+from golden.ops.attend import attend
+from golden.ops.quantize import quantize
 from golden.spec import RowScaleSpec
 
 
@@ -75,17 +71,13 @@ def attention_steps(
     k = codes_per_head(spec.operand, split_heads(key, spec.heads), key_scale)
     v = codes_per_head(spec.operand, split_heads(value, spec.heads), value_scale)
 
-    product = matmul(q, k.swapaxes(-1, -2))  # (H, N, d) x (H, d, T) -> (H, N, T)
-    x_scale = head_scale(spec.requantize, score_multiplier[:, None], q_scale)
-    x = requantize(spec.requantize, product, HEAD_MULTIPLIER, 0, x_scale)
-
-    walk = walk_keys(spec, x, allowed, v)
-    scale = reciprocal(spec.reciprocal, walk.total)
-    scale = move_exponent(scale, exponent_offsets[1])
-    scale = head_scale(spec.requantize, context_multiplier[:, None], scale)
-    o = requantize(spec.requantize, walk.context, HEAD_MULTIPLIER, 0, scale)
-    output = merge_heads(o)
-    return AttentionSteps(q, q_scale, k, v, x_scale, x, walk.probabilities, scale, o, output)
+    steps = attend(
+        *(spec, q, q_scale, k, v, allowed),
+        score_multiplier=score_multiplier,
+        context_multiplier=context_multiplier,
+        context_offset=exponent_offsets[1],
+    )
+    return AttentionSteps(q, q_scale, k, v, *steps, merge_heads(steps.context))
 
 
 def split_heads(x: np.ndarray, heads: int) -> np.ndarray:

@@ -32,7 +32,7 @@ class KeyWalk(NamedTuple):
 def walk_keys(
     spec: AttentionSpec, scores: Integers, allowed: np.ndarray, value: Integers
 ) -> KeyWalk:
-    """``(H, N, T), (N, T), (H, T, d)``: ``allowed`` is true where a query sees a key."""
+    """``(H, N, T), (N, T) or (H, N, T), (H, T, d)``: a query sees a key where ``allowed``."""
     lowest, _ = integer_range(spec.requantize.output_bits)
     fraction_bits = spec.score_fraction_bits
     heads, queries, keys = scores.shape
@@ -42,7 +42,7 @@ def walk_keys(
     blocks = []
     for start in range(0, keys, spec.key_block):
         block = slice(start, start + spec.key_block)
-        seen = allowed[:, block]
+        seen = allowed[..., block]
         candidates = np.where(seen, scores[..., block], lowest)
         largest = candidates.max(axis=-1, keepdims=True)
         new_above = np.maximum(above, (largest >> fraction_bits) + 1)

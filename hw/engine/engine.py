@@ -19,10 +19,11 @@ from hw.engine.layout import (
 from hw.engine.loader import Loader
 from hw.engine.plan import EnginePlan
 from hw.engine.query_buffer import QueryBuffer
-from hw.engine.rescale import ALWAYS, head_scale
+from hw.engine.rescale import ALWAYS
 from hw.engine.result import Result
 from hw.engine.row_softmax import RowSoftmax
 from hw.engine.sequencer import Sequencer
+from hw.ops.head_scale import head_scale
 from hw.pipeline import delayed, held
 from hw.stream import Fork, Queue
 

@@ -11,8 +11,9 @@ from golden.operator_spec import AttentionSpec
 from golden.spec import ceil_log2
 from hw.engine.layout import job_layout, scale_layout
 from hw.engine.plan import EnginePlan
-from hw.engine.rescale import ALWAYS, most_places, narrowed, operands, places_shape
+from hw.engine.rescale import ALWAYS, most_places, places_shape
 from hw.ops.exponential import Exponential
+from hw.ops.head_scale import narrowed, operands
 from hw.ops.max_finder import MaxTree
 from hw.ops.requantize import Requantizer
 from hw.ops.rounding import cut_places, rounded

@@ -10,11 +10,12 @@ from golden.operator_spec import AdditiveAttentionSpec
 from hw.ops.additive_layout import energy_layout, job_layout, key_layout, scaling
 from hw.ops.additive_plan import AdditiveAttentionPlan
 from hw.ops.context_sums import ContextSums
+from hw.ops.head_scale import head_scale
 from hw.ops.key_codes import KeyCodes
 from hw.ops.key_comparison import INPUT_BITS, KeyComparison, static_quantizer
 from hw.ops.query_sequence import QuerySequence
 from hw.ops.reciprocal import Reciprocal
-from hw.ops.requantize import Requantizer, clipped
+from hw.ops.requantize import Requantizer
 from hw.ops.row import row_layout
 from hw.pipeline import delayed, held
 
@@ -27,16 +28,15 @@ class AdditiveAttention(wiring.Component):
     A job is a query of A elements, then blocks of ``key_block`` keys and their values of D
     elements, until ``keys`` of both. The multipliers of the lanes serve both passes: codes of tanh
     times energies, then P' times values. One requantizer of ``output_lanes`` serves scores and
-    context. Where a later block raises the largest score, old sums are rescaled as in
-    ``golden.ops.key_blocks``, ``output_lanes`` elements a cycle.
+    context, by row scales that have the job's multipliers in them: an engine that is given the
+    energies as its query gives the same integers. Where a later block raises the largest score, old
+    sums are rescaled as in ``golden.ops.key_blocks``, ``output_lanes`` elements a cycle.
 
     Throughput is one beat of a query, of keys or of values a cycle. The first of a block's values
     is taken ``block_latency`` cycles after the last of its keys; ``D / output_lanes + 1`` later
     where the block is not the job's first and raises the largest score. The first result comes
     ``latency`` cycles after the last value; jobs do not overlap. Energies are loaded while no job
-    is inside. Exponents of scales with their offsets saturate to ``exponent_bits`` bits: below them
-    nothing is left of a product of the default widths, above them golden is not followed. Values
-    come as codes; a job has at least one key and no more than its plan.
+    is inside. Values come as codes; a job has at least one key and no more than its plan.
 
     Vector lanes, because ``tanh(query + key)`` is no product and one query keeps no array busy. A
     query over 128 keys, A = D = 128, takes 4,268 cycles on 8 lanes (94,900 gate equivalents) and
@@ -66,7 +66,7 @@ class AdditiveAttention(wiring.Component):
     ) -> None:
         self.spec = spec
         self.plan = plan = AdditiveAttentionPlan() if plan is None else plan
-        static_quantizer(spec.comparison)
+        plan.require(spec)
         walk, lanes = spec.attention, plan.lanes
         output = signed(walk.requantize.output_bits)
         super().__init__({
@@ -87,7 +87,7 @@ class AdditiveAttention(wiring.Component):
     @staticmethod
     def latency() -> int:
         """Cycles from the last beat of a job's values to its first results."""
-        return 1 + Reciprocal.STAGES + Requantizer.STAGES
+        return 2 + Reciprocal.STAGES + Requantizer.STAGES
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -176,20 +176,24 @@ class AdditiveAttention(wiring.Component):
         key_ends, *tag = held(m, ALWAYS, "marks", marks, stages)
         summed = delayed(m, "summed", takes_key, stages)
         score = self._sum(m, products, summed, key_ends)
-        gives = sequence.gives
+        gives, divides = sequence.gives, sequence.divides
         _, _, mantissa, static = static_quantizer(spec.comparison)
-        exponent = Mux(gives, reciprocal.exponent, static)
-        exponent += Mux(gives, job.context_offset, job.score_offset)
-        multiplier = Mux(gives, job.context_multiplier, job.score_multiplier)
+        exponent = Mux(divides, reciprocal.exponent, static)
+        exponent += Mux(divides, job.context_offset, job.score_offset)
+        scale = head_scale(
+            *(m, "scale", walk.requantize),
+            Mux(divides, job.context_multiplier, job.score_multiplier),
+            Mux(divides, reciprocal.mantissa, mantissa),
+            exponent,
+        )
         # One key's score, or elements of the context.
         first, *others = sums.elements
         accumulators = (Mux(gives, first, score), *others)
         m.d.comb += [
             scaled.i.valid.eq(gives | (summed & key_ends)),
             *(x.eq(y) for x, y in zip(scaled.i.p.accumulator, accumulators, strict=True)),
-            *(x.eq(multiplier) for x in scaled.i.p.multiplier),
-            scaled.i.p.mantissa.eq(Mux(gives, reciprocal.mantissa, mantissa)),
-            scaled.i.p.exponent.eq(clipped(m, "exponent", exponent, scaled.spec.exponent_bits)),
+            *(x.eq(1) for x in scaled.i.p.multiplier),
+            Cat(scaled.i.p.mantissa, scaled.i.p.exponent).eq(scale),
             scaled.i.p.tag.eq(Cat(gives, Mux(gives, Cat(0, sequence.walk_ends), Cat(tag)))),
         ]
         return m

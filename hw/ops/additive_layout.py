@@ -6,6 +6,7 @@ from amaranth.lib import data
 from golden.operator_spec import AdditiveAttentionSpec
 from golden.spec import RequantizeSpec
 from hw.ops.additive_plan import AdditiveAttentionPlan
+from hw.ops.head_scale import narrowed
 from hw.ops.key_comparison import ENERGY_BITS, INPUT_BITS
 from hw.ops.row import row_layout
 
@@ -39,15 +40,6 @@ def energy_layout(plan: AdditiveAttentionPlan) -> data.StructLayout:
 
 
 def scaling(spec: AdditiveAttentionSpec, plan: AdditiveAttentionPlan) -> RequantizeSpec:
-    """One requantizer for scores and contexts, without a bias."""
+    """One requantizer for scores and contexts."""
     walk = spec.attention
-    return RequantizeSpec(
-        accumulator_bits=max(plan.score_bits(spec), plan.context_bits(walk)),
-        multiplier_bits=walk.requantize.multiplier_bits,
-        mantissa_bits=max(walk.reciprocal.mantissa_bits, spec.comparison.mantissa_bits),
-        exponent_bits=walk.requantize.exponent_bits,
-        bias_bits=3,
-        bias_fraction_bits=1,
-        shift=walk.requantize.shift,
-        output_bits=walk.requantize.output_bits,
-    )
+    return narrowed(walk.requantize, max(plan.score_bits(spec), plan.context_bits(walk)))

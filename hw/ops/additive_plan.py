@@ -35,6 +35,17 @@ class AdditiveAttentionPlan(LanesPlan):
         require_range("depth", self.depth, 1, 1 << 12)
         require_range("longest", self.longest, 1, 1 << 16)
 
+    @staticmethod
+    def require(spec: AdditiveAttentionSpec) -> None:
+        """Raise ``ValueError`` if no plan can serve ``spec``."""
+        numbers = spec.attention.requantize
+        require_range("multiplier_bits", numbers.multiplier_bits, 1, 16)
+        for name, scale in (
+            ("comparison", spec.comparison),
+            ("reciprocal", spec.attention.reciprocal),
+        ):
+            require_range(f"{name}.mantissa_bits", scale.mantissa_bits, 1, numbers.mantissa_bits)
+
     @property
     def key_bits(self) -> int:
         """Width of a number of keys."""

@@ -38,6 +38,7 @@ class QuerySequence(wiring.Component):
     fresh : the row is the job's first
     primes : codes step on without a value
     rescale, rescale_total : elements, or the total, take the factor of the rise
+    divides : the next scale is the context's
     """
 
     def __init__(self, spec: AttentionSpec, plan: AdditiveAttentionPlan) -> None:
@@ -48,7 +49,7 @@ class QuerySequence(wiring.Component):
         )
         told = (
             *("query", "key", "value", "walk_ends", "block_ends", "fresh", "primes"),
-            *("rescale", "rescale_total", "gives"),
+            *("rescale", "rescale_total", "divides", "gives"),
         )
         super().__init__({
             **{name: In(1) for name in flags},
@@ -80,7 +81,8 @@ class QuerySequence(wiring.Component):
     def _phases(self, m: Module, start: Signal, number: Value, job_ends: Value) -> None:
         phase = Signal(len(PHASES), init=1)  # one of its bits is set
         at = dict(zip(PHASES, phase, strict=True))
-        wait = Signal(range(max(KeyCodes.STAGES, Reciprocal.STAGES)))
+        # A cycle more than the reciprocal: its multiplier is put into it.
+        wait = Signal(range(max(KeyCodes.STAGES, Reciprocal.STAGES + 1)))
         ends = self.row_ends & self.block_ends
         # "rescaled" waits: the last part is written when a value taken then would be.
         m.d.comb += [
@@ -89,10 +91,11 @@ class QuerySequence(wiring.Component):
             self.primes.eq(at["codes"]),
             self.rescale.eq(at["rescale"]),
             self.value.eq(at["values"]),
+            self.divides.eq(at["reciprocal"] | at["context"]),
             self.gives.eq(at["context"]),
         ]
         coded = at["codes"] & (wait == KeyCodes.STAGES - 1)
-        divided = at["reciprocal"] & (wait == Reciprocal.STAGES - 1)
+        divided = at["reciprocal"] & (wait == Reciprocal.STAGES)
         taken = self.takes_value & ends
         m.d.comb += self.rescale_total.eq(coded & (start != 0) & self.rises)
         m.d.sync += wait.eq(Mux((at["codes"] | at["reciprocal"]) & ~coded & ~divided, wait + 1, 0))

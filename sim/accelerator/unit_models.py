@@ -7,10 +7,8 @@ import numpy as np
 
 from golden.integer import RowScale, matmul, requantize
 from golden.operator_spec import AttentionSpec
+from golden.ops.attend import attend as attend_codes
 from golden.ops.attention import allowed_keys
-from golden.ops.key_blocks import walk_keys
-from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent
-from golden.ops.reciprocal import reciprocal
 from golden.spec import RequantizeSpec
 from hw.accelerator.machine import Machine
 
@@ -130,9 +128,10 @@ def attend(
     """One head: codes ``(N, d), (T, d), (T, d)`` to contexts ``(N, d)``."""
     spec = AttentionSpec(heads=1, key_block=machine.key_block, probability_bits=probability_bits)
     allowed = allowed_keys(len(query), len(key), mask, causal=causal)
-    scores_scale = head_scale(REQUANTIZE, score_multiplier, scale)
-    scores = requantize(REQUANTIZE, matmul(query, key.T), HEAD_MULTIPLIER, 0, scores_scale)
-    walk = walk_keys(spec, scores[None], allowed, value[None])
-    divide = move_exponent(reciprocal(spec.reciprocal, walk.total[0]), context_offset)
-    divide = head_scale(REQUANTIZE, context_multiplier, divide)
-    return requantize(REQUANTIZE, walk.context[0], HEAD_MULTIPLIER, 0, divide)
+    steps = attend_codes(
+        *(spec, query[None], scale, key[None], value[None], allowed),
+        score_multiplier=score_multiplier,
+        context_multiplier=context_multiplier,
+        context_offset=context_offset,
+    )
+    return steps.context[0]

@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from golden.integer import RowScale, matmul, requantize
+from golden.integer import RowScale
 from golden.operator_spec import AttentionSpec
-from golden.ops.key_blocks import walk_keys
-from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent
-from golden.ops.reciprocal import reciprocal
+from golden.ops.attend import attend
 from hw.engine.layout import scale_layout
 from hw.engine.plan import EnginePlan
 from sim.beats import Fields, pack
@@ -50,13 +48,13 @@ class Job:
 def context(spec: AttentionSpec, job: Job) -> Integers:
     """What golden says of a job, (N, d)."""
     spec = replace(spec, probability_bits=job.probability_bits)
-    product = matmul(job.query, job.key.T)
-    scale = head_scale(spec.requantize, job.score_multiplier, job.scale)
-    scores = requantize(spec.requantize, product, HEAD_MULTIPLIER, 0, scale)
-    walk = walk_keys(spec, scores[None], job.allowed(), job.value[None])
-    divide = move_exponent(reciprocal(spec.reciprocal, walk.total), job.context_offset)
-    divide = head_scale(spec.requantize, job.context_multiplier, divide)
-    return requantize(spec.requantize, walk.context, HEAD_MULTIPLIER, 0, divide)[0]
+    steps = attend(
+        *(spec, job.query[None], job.scale, job.key[None], job.value[None], job.allowed()),
+        score_multiplier=job.score_multiplier,
+        context_multiplier=job.context_multiplier,
+        context_offset=job.context_offset,
+    )
+    return steps.context[0]
 
 
 def operand_fields(spec: AttentionSpec, plan: EnginePlan, jobs: Sequence[Job]) -> dict[str, Fields]:

@@ -88,7 +88,7 @@ def _job(
         "score_multiplier": multiplier,
         "score_offset": score,
         "context_multiplier": int(rng.integers(most // 4, most)),
-        "context_offset": int(rng.integers(-64, 40)) if kind == 4 else context,
+        "context_offset": int(rng.integers(-64, 64)) if kind == 4 else context,
     }
     output = additive_attention(
         spec,

@@ -8,12 +8,16 @@ import pytest
 from onnx import TensorProto, helper, parser
 from onnx.reference import ReferenceEvaluator
 
+from golden.integer import RowScale, requantize, saturate
 from golden.operator_spec import AdditiveAttentionSpec, AttentionSpec, LinearAttentionSpec
 from golden.ops.activation import activation
 from golden.ops.additive_attention import additive_attention
-from golden.ops.attention import codes_per_head, merge_heads, split_heads
+from golden.ops.attention import allowed_keys, codes_per_head, merge_heads, split_heads
+from golden.ops.interpolate import interpolate
+from golden.ops.key_blocks import walk_keys
 from golden.ops.linear_attention import linear_attention
-from golden.ops.quantize import quantize
+from golden.ops.quantize import HEAD_MULTIPLIER, head_scale, move_exponent, quantize
+from golden.ops.reciprocal import reciprocal
 from golden.quantization.calibration import (
     CODE_EXPONENTS,
     LINEAR_ATTENTION_EXPONENTS,
@@ -25,6 +29,7 @@ from golden.real.additive_attention import additive_attention as real_additive
 from golden.real.attention import attention as real_attention
 from golden.real.concat import prepend
 from golden.real.linear_attention import linear_attention as real_linear
+from golden.spec import RowScaleSpec
 from golden.table_spec import TableSpec
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -195,6 +200,44 @@ def test_additive_attention_is_within_its_bound(
     assert (np.abs(o - exact) <= 1 + np.abs(v).max() * share).all()
     # What it is in practice: a hundredth of the largest value at the usual sharpness.
     assert np.abs(o - exact).mean() <= np.abs(v).max() * 0.01 * (1 + spread)
+
+
+@pytest.mark.parametrize("mask", [None, np.arange(60) % 7 > 1, np.zeros(60, bool)])
+def test_additive_attention_is_attention_of_the_energies(mask: np.ndarray | None) -> None:
+    """An engine that is given codes of tanh as keys, and one query of the energies' codes."""
+    spec = AdditiveAttentionSpec(attention=AttentionSpec(heads=1, key_block=16))
+    walk = spec.attention
+    rng = np.random.default_rng(22)
+    query, key = (rng.integers(-(1 << 14), 1 << 14, (rows, 24)) for rows in (5, 60))
+    value, energy = rng.integers(-9000, 9000, (60, 10)), rng.integers(-127, 128, 24)
+    value_scale, offsets = np.array([8000]), np.array([6, 32])
+    score, context = np.array([40_001]), np.array([50_003])
+    found = additive_attention(
+        spec, query, key, value, energy, value_scale, score, context, offsets, mask
+    )
+
+    allowed = allowed_keys(1, 60, mask)
+    v = codes_per_head(walk.operand, value[None], value_scale)
+    for one, expected in zip(query, found, strict=True):
+        u = interpolate(spec.tanh, saturate(one + key, 16))
+        k, scale = quantize(spec.comparison, u, offsets[0])
+        row_scale = head_scale(walk.requantize, score, RowScale(*(x[:1] for x in scale)))
+        product = energy[None] @ k.T
+        x = requantize(walk.requantize, product, HEAD_MULTIPLIER, 0, row_scale)
+        steps = walk_keys(walk, x[None], allowed, v)
+        divide = move_exponent(reciprocal(walk.reciprocal, steps.total), offsets[1])
+        divide = head_scale(walk.requantize, context, divide)
+        o = requantize(walk.requantize, steps.context, HEAD_MULTIPLIER, 0, divide)
+        np.testing.assert_array_equal(o[0, 0], expected)
+        # The scores are spread, and neither scores nor contexts saturate.
+        assert np.ptp(x) / (1 << walk.score_fraction_bits) > 2 and np.abs(x).max() < 32767
+    largest = np.abs(found).max()
+    assert largest == 0 if mask is not None and not mask.any() else 1000 < largest < 32767
+
+
+def test_a_comparison_without_a_static_scale_is_refused() -> None:
+    with pytest.raises(ValueError, match="static_scale must be a magnitude, not None"):
+        AdditiveAttentionSpec(comparison=RowScaleSpec())
 
 
 def test_sums_beyond_the_range_saturate_where_tanh_does() -> None:

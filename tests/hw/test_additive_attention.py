@@ -56,8 +56,8 @@ def test_generated_files_pass_in_icarus(tmp_path, tool):
     assert (code, told.startswith("PASS additive_attention_tiny_small: ")) == (0, True), told
 
 
-def test_a_scale_per_row_is_refused():
+def test_scales_finer_than_the_requantizer_takes_are_refused():
     selection = select(NAME)
-    spec = replace(selection.spec, comparison=RowScaleSpec())
-    with pytest.raises(ValueError, match="static_scale must be a magnitude, not None"):
+    spec = replace(selection.spec, comparison=RowScaleSpec(static_scale=30_000, mantissa_bits=9))
+    with pytest.raises(ValueError, match="mantissa_bits must be an integer from 1 to 8, not 9"):
         BLOCKS[selection.block].require(spec, selection.plan)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from golden.operator_spec import AdditiveAttentionSpec
-from hw.catalog.attention.key_walk import dot, reciprocal, walked
-from hw.catalog.core.reference import magnitudes, requantized, stack
+from hw.catalog.attention.key_walk import attended
+from hw.catalog.core.reference import magnitudes, stack
 from hw.catalog.rows.reference import interpolated, quantized
 from hw.ops.additive_plan import AdditiveAttentionPlan
 from hw.ops.key_comparison import ENERGY_BITS, INPUT_BITS
@@ -69,27 +69,15 @@ def _context(
     """``softmax_t(energy . tanh(query + key_t)) V``, walking the keys block by block."""
     walk, comparison = spec.attention, spec.comparison
     limit = 1 << (INPUT_BITS - 1)
-    scores: list[int | None] = []
-    for row, counts in zip(key, seen, strict=True):
+    codes, scale = [], (0, 0)
+    for row in key:
         sums = [min(max(int(one), -limit), limit - 1) for one in query + row]
         comparisons = [interpolated(spec.tanh, one) for one in sums]
-        codes, (mantissa, exponent) = quantized(
-            comparison, comparisons, comparison.static_scale or 1
-        )
-        score = requantized(
-            walk.requantize,
-            dot(codes, [int(one) for one in energy]),
-            job["score_multiplier"],
-            0,
-            mantissa,
-            exponent + job["score_offset"],
-        )
-        scores.append(score if counts else None)
-    total, context = walked(walk, scores, value.tolist())
-    mantissa, exponent = reciprocal(walk.reciprocal, total)
-    exponent += job["context_offset"]
-    multiplier = job["context_multiplier"]
-    return [requantized(walk.requantize, x, multiplier, 0, mantissa, exponent) for x in context]
+        one, scale = quantized(comparison, comparisons, comparison.static_scale or 1)
+        codes.append(one)
+    mantissa, exponent = scale
+    scale = mantissa, exponent + job["score_offset"]
+    return attended(walk, job, energy.tolist(), scale, codes, value.tolist(), seen.tolist())
 
 
 def _draw(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from golden.configs import ADDITIVE_ATTENTIONS, ENGINES
-from golden.operator_spec import AdditiveAttentionSpec
 from hw.catalog.attention.additive_reference import additive_beats
 from hw.catalog.attention.engine_reference import engine_beats
 from hw.catalog.block import DEFAULT, Block
@@ -11,12 +10,6 @@ from hw.engine.engine import Engine
 from hw.engine.plan import EnginePlan
 from hw.ops.additive_attention import AdditiveAttention
 from hw.ops.additive_plan import AdditiveAttentionPlan
-from hw.ops.key_comparison import static_quantizer
-
-
-def _require_static(spec: AdditiveAttentionSpec, plan: AdditiveAttentionPlan) -> None:
-    static_quantizer(spec.comparison)
-
 
 ATTENTION_BLOCKS: Mapping[str, Block] = {
     "engine": Block(
@@ -42,6 +35,6 @@ ATTENTION_BLOCKS: Mapping[str, Block] = {
         },
         create=AdditiveAttention,
         beats=additive_beats,
-        require=_require_static,
+        require=lambda spec, plan: plan.require(spec),
     ),
 }

@@ -5,14 +5,12 @@ them.
 """
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from math import floor
 from typing import Any
 
 import numpy as np
 
 from golden.operator_spec import AttentionSpec
-from hw.catalog.attention.key_walk import HALF, dot, reciprocal, walked
+from hw.catalog.attention.key_walk import attended
 from hw.catalog.core.reference import stack
 from hw.engine.plan import EnginePlan
 from hw.vectors import Beats
@@ -73,33 +71,10 @@ def contexts(spec: AttentionSpec, head: Head) -> Rows:
     spec = replace(spec, probability_bits=numbers["probability_bits"])
     results = []
     for n, (query, scale) in enumerate(zip(head.query, head.scales, strict=True)):
-        mantissa, exponent = _head_scale(spec, numbers["score_multiplier"], *scale)
         last = numbers["position"] + n if numbers["causal"] else len(head.key)
-        scores = [
-            _requantized(spec, dot(query, key), mantissa, exponent) if seen and t <= last else None
-            for t, (key, seen) in enumerate(zip(head.key, head.mask, strict=True))
-        ]
-        total, context = walked(spec, scores, head.value)
-        mantissa, exponent = reciprocal(spec.reciprocal, total)
-        mantissa, exponent = _head_scale(
-            spec, numbers["context_multiplier"], mantissa, exponent + numbers["context_offset"]
-        )
-        results.append([_requantized(spec, x, mantissa, exponent) for x in context])
+        seen = [counts and t <= last for t, counts in enumerate(head.mask)]
+        results.append(attended(spec, numbers, query, scale, head.key, head.value, seen))
     return results
-
-
-def _head_scale(
-    spec: AttentionSpec, multiplier: int, mantissa: int, exponent: int
-) -> tuple[int, int]:
-    low = -1 << (spec.requantize.exponent_bits - 1)
-    cut = min(max(exponent + 1, low), spec.requantize.shift - 16)
-    return floor(Fraction(multiplier * mantissa, 1 << 16) + HALF), cut
-
-
-def _requantized(spec: AttentionSpec, x: int, mantissa: int, exponent: int) -> int:
-    power = Fraction(2) ** (15 + exponent - spec.requantize.shift)
-    limit = 1 << (spec.requantize.output_bits - 1)
-    return min(max(floor(x * mantissa * power + HALF), -limit), limit - 1)
 
 
 def _draw(

@@ -1,6 +1,6 @@
-"""The walk over a query's keys, block by block, from its definition in exact integers."""
+"""A query's attention of codes, block by block, from its definition in exact integers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import floor
 
@@ -11,7 +11,44 @@ from hw.catalog.rows.reference import interpolated
 HALF = Fraction(1, 2)
 
 
-def walked(
+def attended(
+    spec: AttentionSpec,
+    numbers: Mapping[str, int],
+    query: Sequence[int],
+    scale: tuple[int, int],
+    keys: Sequence[Sequence[int]],
+    values: Sequence[Sequence[int]],
+    seen: Sequence[bool],
+) -> list[int]:
+    """The context of one query with its row scale, a job's ``numbers`` being its head's."""
+    rescale = _head_scale(spec, numbers["score_multiplier"], *scale)
+    scores = [
+        _rescaled(spec, _dot(query, key), *rescale) if counts else None
+        for key, counts in zip(keys, seen, strict=True)
+    ]
+    total, context = _walked(spec, scores, values)
+    mantissa, exponent = _reciprocal(spec.reciprocal, total)
+    rescale = _head_scale(
+        spec, numbers["context_multiplier"], mantissa, exponent + numbers["context_offset"]
+    )
+    return [_rescaled(spec, x, *rescale) for x in context]
+
+
+def _head_scale(
+    spec: AttentionSpec, multiplier: int, mantissa: int, exponent: int
+) -> tuple[int, int]:
+    low = -1 << (spec.requantize.exponent_bits - 1)
+    cut = min(max(exponent + 1, low), spec.requantize.shift - 16)
+    return floor(Fraction(multiplier * mantissa, 1 << 16) + HALF), cut
+
+
+def _rescaled(spec: AttentionSpec, x: int, mantissa: int, exponent: int) -> int:
+    power = Fraction(2) ** (15 + exponent - spec.requantize.shift)
+    limit = 1 << (spec.requantize.output_bits - 1)
+    return min(max(floor(x * mantissa * power + HALF), -limit), limit - 1)
+
+
+def _walked(
     spec: AttentionSpec, scores: Sequence[int | None], values: Sequence[Sequence[int]]
 ) -> tuple[int, list[int]]:
     """Sum of P' and context before it is divided; a score is ``None`` where its key is not seen."""
@@ -33,7 +70,7 @@ def walked(
     return total, context
 
 
-def reciprocal(spec: ReciprocalSpec, n: int) -> tuple[int, int]:
+def _reciprocal(spec: ReciprocalSpec, n: int) -> tuple[int, int]:
     """Mantissa and exponent of ``1 / n``; the mantissa of ``1 / 0`` is 0."""
     exponent = max(n, 1).bit_length() - 1
     after = ((max(n, 1) << spec.fraction_bits) >> exponent) - (1 << spec.fraction_bits)
@@ -42,7 +79,7 @@ def reciprocal(spec: ReciprocalSpec, n: int) -> tuple[int, int]:
     return interpolated(spec.power, fraction) if n else 0, -whole - spec.mantissa_bits
 
 
-def dot(x: Sequence[int], y: Sequence[int]) -> int:
+def _dot(x: Sequence[int], y: Sequence[int]) -> int:
     """Sum of products."""
     return sum(a * b for a, b in zip(x, y, strict=True))
 
