@@ -11,10 +11,10 @@ from golden.spec import ceil_log2
 from hw.engine.context import sums_layout
 from hw.engine.layout import job_layout, result_layout, scale_layout
 from hw.engine.plan import EnginePlan
+from hw.engine.row_queue import RowQueue
 from hw.ops.head_scale import head_scale, narrowed, operands
 from hw.ops.reciprocal import Reciprocal
 from hw.ops.requantize import Requantizer
-from hw.ops.row_buffer import RowBuffer
 from hw.pipeline import delayed, held
 
 ALWAYS = Const(1)
@@ -65,8 +65,8 @@ class Result(wiring.Component):
         spec, plan = self.spec, self.plan
         bits, lanes = plan.context_bits(spec), plan.output_lanes
         numbers = narrowed(spec.requantize, bits)
-        depth = plan.rows * plan.groups(spec)
-        m.submodules.words = words = RowBuffer(self.sums.shape(), depth)
+        place_bits = plan.row_bits + plan.group_bits(spec)
+        m.submodules.words = words = RowQueue(self.sums.shape(), place_bits)
         m.submodules.rows = rows = self._scales(m)
         m.submodules.requantizer = scaled = Requantizer(numbers, lanes=lanes, tag_bits=2)
 
@@ -80,8 +80,8 @@ class Result(wiring.Component):
         sums = [chosen.word_select(lane, bits) for lane in range(lanes)]
         scale = row.scale
         m.d.comb += [
-            words.i.valid.eq(self.write),
-            words.i.payload.eq(self.sums),
+            words.write.eq(self.write),
+            words.i.eq(self.sums),
             scaled.i.valid.eq(words.o.valid & rows.o.valid),
             Value.cast(scaled.i.payload).eq(
                 Cat(
@@ -101,16 +101,16 @@ class Result(wiring.Component):
             m.d.sync += part.eq(Mux(row_ends, 0, part + 1))
         return m
 
-    def _scales(self, m: Module) -> RowBuffer:
+    def _scales(self, m: Module) -> RowQueue:
         """Each row's ``1 / sum`` with its head's numbers in it, its length and end."""
         spec, plan, row = self.spec, self.plan, self.complete
-        rows = RowBuffer(
+        rows = RowQueue(
             data.StructLayout({
                 "scale": scale_layout(spec),
                 "beats": row.beats.shape(),
                 "done": unsigned(1),
             }),
-            plan.rows,
+            plan.row_bits,
         )
         m.submodules.reciprocal = reciprocal = Reciprocal(spec.reciprocal, plan.total_bits(spec))
         head = held(m, ALWAYS, "head", Cat(row.multiplier, row.offset), Reciprocal.STAGES)
@@ -123,8 +123,8 @@ class Result(wiring.Component):
         m.d.comb += [
             reciprocal.enable.eq(1),
             reciprocal.n.eq(row.total),
-            rows.i.valid.eq(delayed(m, "complete", self.complete_valid, stages)),
-            Value.cast(rows.i.payload).eq(
+            rows.write.eq(delayed(m, "complete", self.complete_valid, stages)),
+            Value.cast(rows.i).eq(
                 Cat(scale, held(m, ALWAYS, "end", Cat(row.beats, row.done), stages))
             ),
         ]
