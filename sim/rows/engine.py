@@ -40,14 +40,16 @@ def draw_job(
     mask = rng.random(keys) < share if kind != 2 else np.zeros(keys, bool)
     causal = bool(rng.integers(2))
     # Scales that make the largest score of a row a few thousand integers, or anything.
-    multiplier = int(rng.integers(1 << 14, 1 << 16))
+    multiplier, context_multiplier = (int(x) for x in _multipliers(rng))
     largest = np.maximum(np.abs(matmul(query, key.T)).max(axis=1), 1)
     mantissa = rng.integers(1 << 15, 1 << 16, queries)
-    low, high = (8, 15.5) if rng.random() < 0.5 else (2, 19)
+    low, high = ((8, 15.5), (2, 19), (14, 17))[rng.integers(3)]
     wanted = 2.0 ** rng.uniform(low, high, queries) / (largest * multiplier * mantissa)
     exponent = np.clip(np.round(np.log2(wanted)) + spec.requantize.shift, -32, 31)
     total = keys << probability_bits
-    bits = spec.requantize.shift - 16 - 16 + int(rng.integers(5, 13)) + int(total).bit_length()
+    # Contexts of a few bits, of all, or of more than there are.
+    bits = spec.requantize.shift - 16 - context_multiplier.bit_length()
+    bits += int(rng.choice([rng.integers(5, 13), rng.integers(0, 24)])) + total.bit_length()
     return Job(
         query=query,
         scale=RowScale(mantissa, exponent.astype(np.int64)),
@@ -58,9 +60,14 @@ def draw_job(
         position=int(rng.integers(-2, keys + 1)),
         probability_bits=probability_bits,
         score_multiplier=multiplier,
-        context_multiplier=int(rng.integers(1 << 14, 1 << 16)),
-        context_offset=int(np.clip(bits, -32, 31)),
+        context_multiplier=context_multiplier,
+        context_offset=int(np.clip(bits, -64, 63)),
     )
+
+
+def _multipliers(rng: np.random.Generator) -> NDArray[np.int64]:
+    """Of scores and contexts: of full length, or of any."""
+    return rng.integers(1 << 14, 1 << 16, 2) >> rng.choice([0, 0, rng.integers(16)], 2)
 
 
 def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
