@@ -68,7 +68,7 @@ ECP5 = _designs(
         row="pipelined_macro",
         point=Point(
             spec=MacroSpec(),
-            plan=PipelinedPlan(macro=MacroPlan(bits_per_cycle=4, products="plain")),
+            plan=PipelinedPlan(macro=MacroPlan(bits_per_cycle=1, products="plain")),
         ),
         megahertz=80,
         synthesis=("-nodsp",),

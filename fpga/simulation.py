@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
-from amaranth.hdl import ClockDomain, Fragment
+from amaranth.hdl import ClockDomain, Fragment, Value
+from amaranth.lib import wiring
 
 from fpga.boards import Board
 from fpga.designs import Design
@@ -24,17 +25,14 @@ class Flat:
     arithmetic = "words"
 
 
-def hosted_verilog(hosted: Hosted) -> str:
-    """Verilog of ``hosted`` with the ports clk, rst, rx and tx."""
-    fragment = Fragment.get(hosted, Flat())
+def flat_verilog(component: wiring.Component) -> str:
+    """Verilog of ``component`` as module ``top``, with clk, rst and the ports of its members."""
+    fragment = Fragment.get(component, Flat())
     domain = ClockDomain("sync")
     fragment.add_domains(domain)
-    ports: dict[str, Any] = {
-        "clk": (domain.clk, None),
-        "rst": (domain.rst, None),
-        "rx": (hosted.rx, None),
-        "tx": (hosted.tx, None),
-    }
+    ports: dict[str, Any] = {"clk": (domain.clk, None), "rst": (domain.rst, None)}
+    for path, _, value in component.signature.flatten(component):
+        ports["__".join(map(str, path))] = (Value.cast(value), None)
     return verilog.convert_fragment(fragment, ports, "top", emit_src=False)[0]
 
 
@@ -42,7 +40,7 @@ def program_of(board: Board, design: Design) -> Path:
     """Build ``design`` as ``board`` would have it, and return the program that serves it."""
     words, divisor = board.identity(design).words(), board.divisor(design)
     recipe = Recipe(
-        verilog=hosted_verilog(Hosted(design.target(), words, divisor)),
+        verilog=flat_verilog(Hosted(design.target(), words, divisor)),
         main=f"#define DIVISOR {divisor}\n{MAIN.read_text()}",
         # Amaranth writes the states of a machine and no others.
         flags=("-Wno-CASEINCOMPLETE",),

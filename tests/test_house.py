@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAKEFILE = (ROOT / "Makefile").read_text()
-HOUSES = ("golden", "hw", "sim")
+HOUSES = ("golden", "hw", "sim", "fpga")
 SOURCES = sorted(
     path for house in (*HOUSES, "docs", "tests") for path in (ROOT / house).rglob("*.py")
 )
