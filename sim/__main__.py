@@ -24,6 +24,9 @@ COMMANDS = {
     "compile": Entry(
         "sim.commands.compile", "compile_command", "The accelerator's program of a network."
     ),
+    "estimate": Entry(
+        "sim.commands.estimate", "estimate", "Cycles of a network's program by a model."
+    ),
     "engine": Entry("sim.commands.engine", "engine", "How busy the attention engine is."),
     "speed": Entry("sim.commands.speed", "speed", "Simulated products per wall second of a core."),
     "equivalence": Entry(

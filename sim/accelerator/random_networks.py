@@ -82,6 +82,8 @@ class _RandomNetwork:
         return self._layers.linear(self._name(), x, self._size(1, 90))
 
     def _feed_forward(self, x: str) -> str:
+        # States of a cell have a scale of their own, which no sum fits.
+        x = self._linear(x)
         name, width = self._name(), self._width(x)
         inner = self._layers.linear(f"{name}.in", x, self._size(1, 90))
         kinds = ("gelu", "relu", "tanh", "sigmoid")

@@ -87,8 +87,15 @@ class Layouts:
         """Columns side by side have the parts of all."""
         if operator.kind == "concat" and operator.spec.axis != 0:
             parts = tuple(part for name in operator.inputs for part in found[name].parts)
+            layout = Layout(parts, self._lanes)
+            known_by, known = self._wanted.get(self._find(operator.name), ("", layout))
+            if not known.same(layout):
+                raise ValueError(
+                    f"{known_by!r} wants {operator.name!r} in one piece, but its parts of {parts} "
+                    f"columns begin with words of {self._lanes}: put a linear between them"
+                )
             for name in self._members(operator.name):
-                found[name] = Layout(parts, self._lanes)
+                found[name] = layout
 
     def _members(self, name: str) -> Iterable[str]:
         leader = self._find(name)
