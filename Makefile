@@ -1,6 +1,5 @@
 # Every target is a line of `python -m`; what it does stands there.
-.DEFAULT_GOAL := help
-.PHONY: help setup reference sim test check prove synth bench generate lint docs clean
+.PHONY: help setup reference sim test check prove synth bench generate bitstream program lint docs clean
 
 PYTHON := .venv/bin/python
 # 'text' as one shell word, whatever it holds.
@@ -40,6 +39,7 @@ check: lint test ## what CI runs: lint, test, and the steps below
 	$(PYTHON) -m sim mutate core --count 20 --require 80 --proof-seconds 10
 	$(PYTHON) -m sim engine --queries 37 --keys 70 --heads 2
 	$(PYTHON) -m sim equivalence
+	$(PYTHON) -m fpga build icebreaker softmax
 
 prove: reference ## every proof, hours, resumable: writes results/*.json; DATA=folder as in test
 	$(PYTHON) -m sim prove $(call option,DATA,--data)
@@ -54,6 +54,9 @@ bench: setup ## every ratio of the README's results, measured in one run, about 
 generate: setup ## Verilog, manifest, vectors and testbench: NAME=block, OUT=folder
 	$(PYTHON) -m hw generate $(call quote,NAME) -o $(call quote,OUT)
 
+bitstream: setup; $(PYTHON) -m fpga build $(call quote,BOARD) $(call quote,DESIGN) ## a bitstream: BOARD=icebreaker DESIGN=macro
+program: setup; $(PYTHON) -m fpga program $(call quote,BOARD) $(call quote,DESIGN) ## load it on the board, by openFPGALoader
+
 lint: setup ## style, format, types, and which house may import which
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
@@ -61,10 +64,7 @@ lint: setup ## style, format, types, and which house may import which
 	$(PYTHON) -m mypy
 
 docs: setup ## draw the diagrams and tables of docs/ and the README's results again
-	$(PYTHON) -m docs.diagram
-	$(PYTHON) -m docs.data
-	$(PYTHON) -m docs.onnx
-	$(PYTHON) -m docs.results
+	for page in diagram data onnx results; do $(PYTHON) -m docs.$$page || exit 1; done
 
 clean: ## remove what was built, .venv apart
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
