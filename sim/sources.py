@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("hw", "golden")
+OURS = ("fpga", "hw", "golden")
 
 
 def sources(modules: Iterable[str], root: Path = ROOT) -> list[Path]:
-    """Files of ``modules`` and of every module of ``hw`` and ``golden`` that they import."""
+    """Files of ``modules`` and of every module of the houses ``OURS`` that they import."""
     found: set[Path] = set()
     waiting = [_file(root, module) for module in modules]
     while waiting:

@@ -58,6 +58,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "spellings-netra": ("golden", "spellings", "--model", "netra"),
     "images": ("golden", "images"),
     "equivalence": ("sim", "equivalence"),
+    "bitstreams": ("fpga", "build", "all", "all"),
+    "netlist-fpga": ("fpga", "netlist", "ulx3s-85f", "macro", "--seed", "1"),
     "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
     "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
     "netlist-layer-norm": ("sim", "netlist", "layer_norm", "--seed", "1"),
@@ -103,6 +105,10 @@ CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
 CIRCUITS["images"] = CIRCUITS["accuracy"] = CIRCUITS["networks"]
+CIRCUITS["netlist-fpga"] = ("hw.macro.pipelined", "fpga.netlist")
+CIRCUITS["bitstreams"] = (
+    *("fpga.build", "hw.macro.pipelined", "hw.macro.macro", "hw.ops.softmax", "hw.engine.engine"),
+)
 """Modules that a measurement holds for; those of a core where nothing is said."""
 
 
