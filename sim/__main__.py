@@ -24,6 +24,7 @@ COMMANDS = {
     "compile": Entry(
         "sim.commands.compile", "compile_command", "The accelerator's program of a network."
     ),
+    "run": Entry("sim.commands.run", "run", "A network on the accelerator's RTL."),
     "estimate": Entry(
         "sim.commands.estimate", "estimate", "Cycles of a network's program by a model."
     ),

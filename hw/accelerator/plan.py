@@ -1,6 +1,6 @@
 """An accelerator as it is built: the sizes that programs know, and the plans behind them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from golden.operator_spec import AttentionSpec
 from golden.spec import CoreSpec, MacroSpec
@@ -102,3 +102,10 @@ class AcceleratorPlan:
 
 PLANS = {name: AcceleratorPlan(machine=machine) for name, machine in MACHINES.items()}
 """By the names that the commands take."""
+
+
+def with_feeder(plan: AcceleratorPlan, feeder: str) -> AcceleratorPlan:
+    """The same accelerator with other macros."""
+    if feeder not in FEEDERS:
+        raise ValueError(f"feeder must be one of {', '.join(FEEDERS)}, not {feeder!r}")
+    return replace(plan, macro=FEEDERS[feeder])

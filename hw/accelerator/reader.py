@@ -80,13 +80,13 @@ class Reader(wiring.Component):
                 ]
         both = self.port.words.valid & queue.o.valid
         tail = queue.o.p.tail
-        word: Value = self.port.words.payload
+        content: Value = self.port.words.payload
         if self.tails:
             kept = [(tail == 0) | (byte < tail) for byte in range(self.word_bytes - 1)]
-            word = word & Cat(*(keep.replicate(8) for keep in kept), (tail == 0).replicate(8))
+            content = content & Cat(*(keep.replicate(8) for keep in kept), (tail == 0).replicate(8))
         m.d.comb += [
             self.o.valid.eq(both),
-            self.o.p.data.eq(word),
+            self.o.p.data.eq(content),
             self.o.p.last.eq(queue.o.p.last),
             self.o.p.done.eq(queue.o.p.done),
             self.port.words.ready.eq(self.o.ready & queue.o.valid),

@@ -14,6 +14,7 @@ from hw.accelerator.plan import AcceleratorPlan
 from hw.program.program import Program
 from sim.accelerator.machine_bench import Job, MachineSimulator, Outcome, build
 from sim.accelerator.networks import Loaded
+from sim.traffic import StreamError
 
 CYCLES = 1 << 31
 """A run is given up after so many, or when the watchdog of the machine has had enough."""
@@ -21,7 +22,7 @@ CYCLES = 1 << 31
 WATCHDOG = 1_000_000
 
 
-class RunError(RuntimeError):
+class RunError(StreamError):
     """A program did not come to its end; the message has status, unit and cycle."""
 
 

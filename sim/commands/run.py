@@ -1,0 +1,163 @@
+"""``python -m sim run``."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from golden.networks.describe import describe
+from hw.accelerator.layout import UNITS
+from hw.accelerator.plan import FEEDERS, PLANS, AcceleratorPlan, with_feeder
+from hw.program import Program, compile_network
+from hw.yosys import write_atomically
+from sim.accelerator.inputs import Use, integer_inputs, sampled, use_of
+from sim.accelerator.networks import Loaded, load
+from sim.accelerator.run import Run, RunError, first_difference, golden_tensors, run_rtl, simulator
+
+
+@click.command(name="run")
+@click.argument("network")
+@click.option("--input", "texts", multiple=True,
+              help="A sentence, word, image, sound or length; several may be given.")  # fmt: skip
+@click.option("--backend", type=click.Choice(["rtl", "golden"]), default="rtl", show_default=True)
+@click.option("--config", type=click.Choice(list(PLANS)), default="tiny", show_default=True,
+              help="The machine.")  # fmt: skip
+@click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
+              help="How the cores' macros compute their products.")  # fmt: skip
+@click.option("--latency", default=40, show_default=True, help="Cycles of memory latency.")
+@click.option("--bus-pace", default=1, show_default=True, help="Cycles from beat to beat.")
+@click.option("--stall", default=0.0, show_default=True, help="Share of cycles memory pauses.")
+@click.option("--trace", is_flag=True, help="Store and compare every tensor, not outputs only.")
+@click.option("--seed", default=0, show_default=True, help="Of the pauses.")
+@click.option("--data", type=click.Path(path_type=Path),
+              help="Folder of models that the project does not contain.")  # fmt: skip
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures here.")
+def run(
+    network: str,
+    texts: tuple[str, ...],
+    backend: str,
+    config: str,
+    feeder: str,
+    latency: int,
+    bus_pace: int,
+    stall: float,
+    trace: bool,
+    seed: int,
+    data: Path | None,
+    json_file: Path | None,
+) -> None:
+    """A NETWORK on the accelerator's RTL in Verilator, bit for bit as golden says.
+
+    NETWORK is minilm (sentences), vit (images of digits), kwt (sounds), g2p or netra (words), or a
+    small instance of any network that `python -m golden networks` lists (lengths). One program
+    serves all inputs.
+    """
+    console = Console() if Console().is_terminal else Console(width=110)
+    plan = with_feeder(PLANS[config], feeder)
+    use = use_of(network)
+    with console.status("") as status:
+        status.update(f"quantising {network}")
+        loaded = load(network, plan.machine, data)
+        given = [_inputs(loaded, use, text, data) for text in texts or use.default]
+        if backend == "golden":
+            for text, inputs in zip(texts or use.default, given, strict=True):
+                tensors = golden_tensors(loaded, inputs)
+                names = ["tokens"] if loaded.decoding else loaded.graph.outputs
+                answer = use.answer({name: tensors[name] for name in names})
+                console.print(f"{text!r}: {answer}")
+            return
+        status.update("compiling the program")
+        program = compile_network(
+            loaded.graph,
+            plan.machine,
+            loaded.maximums,
+            trace=trace and loaded.decoding is None,
+            decoding=loaded.decoding,
+        )
+        status.update(f"building {config} with Verilator: minutes at first, then kept")
+        started = time.monotonic()
+        machine = simulator(plan)
+        built = time.monotonic() - started
+        status.update(f"running {len(given)} inputs on {config}")
+        runs = list(
+            run_rtl(machine, program, given, latency=latency, pace=bus_pace, stall=stall, seed=seed)
+        )
+        status.update("golden")
+        differences = [
+            first_difference(loaded.graph, one, golden_tensors(loaded, inputs))
+            for one, inputs in zip(runs, given, strict=True)
+        ]
+    figures = _report(console, plan, loaded, program, use, texts or use.default, given, runs)
+    if json_file is not None:
+        content = {
+            **{"network": network, "config": config, "feeder": feeder, "latency": latency},
+            **{"bus_pace": bus_pace, "build_seconds": round(built, 1), "runs": figures},
+        }
+        write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
+    for text, difference in zip(texts or use.default, differences, strict=True):
+        if difference is not None:
+            raise RunError(f"input {text!r}: {difference}")
+    compared = len(program.traced) + len(program.outputs)
+    console.print(f"bit-exact with golden: {compared} tensors of each of {len(runs)} inputs")
+
+
+def _inputs(loaded: Loaded, use: Use, text: str, data: Path | None) -> dict[str, Any]:
+    found = use.read(text, data)
+    return integer_inputs(loaded, sampled(loaded, found["length"]) if "length" in found else found)
+
+
+def _report(
+    console: Console,
+    plan: AcceleratorPlan,
+    loaded: Loaded,
+    program: Program,
+    use: Use,
+    texts: Sequence[str],
+    given: Sequence[Mapping[str, np.ndarray]],
+    runs: Sequence[Run],
+) -> list[dict[str, Any]]:
+    """Print answers and cycles; return the figures."""
+    table = Table("input", "answer", "cycles", "products", "a cycle", "million a second", "wall s")
+    units = Table("busy share", *UNITS[1:])
+    figures = []
+    for text, inputs, one in zip(texts, given, runs, strict=True):
+        lengths = program.lengths(inputs)
+        if loaded.decoding is not None:
+            lengths["target"] = len(one.outputs["tokens"])
+        products = sum(size.macs for size in describe(loaded.graph, lengths))
+        outcome = one.outcome
+        busy = {unit: outcome.counters[f"{unit}_busy"] / outcome.cycles for unit in UNITS[1:]}
+        answer = use.answer(one.outputs)
+        speed = products / max(outcome.seconds, 1e-9) / 1e6
+        table.add_row(
+            text,
+            answer[:40],
+            f"{outcome.cycles:,}",
+            f"{products:,}",
+            f"{products / outcome.cycles:.1f}",
+            f"{speed:.1f}",
+            f"{outcome.seconds:.1f}",
+        )
+        units.add_row(text[:20], *(f"{share:.0%}" for share in busy.values()))
+        figures.append({
+            "input": text,
+            "answer": answer,
+            "cycles": outcome.cycles,
+            "products": products,
+            "seconds": round(outcome.seconds, 2),
+            "counters": dict(outcome.counters),
+        })
+    machine = plan.machine
+    console.print(
+        f"{program.name}: {len(program.instructions)} instructions, "
+        f"{program.buffer_words:,} of {machine.buffer_words:,} words of buffer"
+    )
+    console.print(table)
+    console.print(units)
+    return figures
