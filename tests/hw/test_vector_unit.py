@@ -14,11 +14,12 @@ from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.interpolate import segments
 from sim.accelerator.buffer_rows import read_rows, write_rows
 from sim.accelerator.vector_bench import Expectation, VectorBench, instruction_beats
+from sim.accelerator.vector_fields import fields_of
 from sim.accelerator.vector_model import VectorState, execute
 from sim.accelerator.vector_stimulus import OPERAND_WORDS, Stimulus, instruction
 from sim.fast import FastSimulator
 
-PLAN = VectorPlan(word_bytes=16, width=32, longest=32, segments=256, units=1, ranks=2)
+PLAN = VectorPlan(word_bytes=16, width=32, longest=32, segments=1024, units=2, ranks=2)
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +27,37 @@ def simulator():
     return FastSimulator(VectorBench(PLAN))
 
 
+def shown(one):
+    """What an instruction shows by what it writes: each by itself, so that nothing hides it."""
+    if one.opcode & 2:
+        return set()
+    flags, slots, *_ = fields_of(one)
+    kinds = {name for name in ("raw", "argmax", "top_k") if getattr(flags, name)}
+    if flags.header:
+        kinds.add("header before" if flags.rows or flags.argmax or flags.top_k else "header aside")
+    if flags.codes and not flags.raw:
+        kinds.add("static scale" if slots.static_scale else "row scale")
+    if not flags.rows:
+        return kinds
+    if flags.table:
+        return kinds | {"long table" if flags.long_table else "table"}
+    if flags.combine == Combine.PASS:
+        kinds.add(f"scale {flags.scale}")
+        kinds |= {name for name in ("maximum", "causal", "counted") if getattr(flags, name)}
+    if flags.scale == (Scale.MULTIPLIER if flags.combine == Combine.PRODUCT else Scale.NONE):
+        kinds.add(f"combine {flags.combine}")
+    return kinds
+
+
 def every_kind(stimulus, buffer):
-    """Random instructions until each combine and each scale was there."""
-    drawn = stimulus.instructions(buffer, 40)
-    kept, combines, scales = [drawn[0]], set(), set()
+    """Random instructions, each of which shows something that those before it did not."""
+    drawn = stimulus.instructions(buffer, 400)
+    kept, seen = [drawn[0]], set()
     for before, one in pairwise(drawn):
-        kind = one.flags & 7, one.flags >> 3 & 7
-        if one.opcode & 2 or (kind[0] in combines and kind[1] in scales):
-            continue
-        combines.add(kind[0])
-        scales.add(kind[1])
-        kept += [before, one] if before.opcode == Opcode.CHANNELS else [one]
-    assert combines == set(Combine) and scales == set(Scale)
+        if not shown(one) <= seen:
+            seen |= shown(one)
+            kept += [before, one] if before.opcode == Opcode.CHANNELS else [one]
+    assert len(seen) == len(Combine) + len(Scale) + 12
     return kept
 
 
@@ -64,7 +84,7 @@ ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}
         (Opcode.ROWS, {"rows": 1, "combine": Combine.PRODUCT}, {}, Fault.FIELD),
         (Opcode.ROWS, {"rows": 1, "scale": Scale.AFFINE}, {"elements": 33}, Fault.FIELD),
         (Opcode.ROWS, {"codes": 1}, {"elements": 33}, Fault.FIELD),
-        (Opcode.ROWS, {"rows": 1, "table": 1}, {"table": 1}, Fault.FIELD),
+        (Opcode.ROWS, {"rows": 1, "table": 1}, {"table": 4}, Fault.FIELD),
         (Opcode.ROWS, {"top_k": 1}, {"ranks": 3}, Fault.FIELD),
         (Opcode.REDUCE, {"rows": 1}, {}, Fault.FIELD),
         (Opcode.ROWS, {"rows": 1}, {"a": 1 << 16}, Fault.BUFFER),

@@ -76,36 +76,27 @@ class CodeWords(wiring.Component):
 
     def _pack(self, m: Module, codes: Any, scales: Any) -> None:
         """Two beats of codes to a word, the header before the first where it goes there."""
-        flags = self.settings.flags
+        header, before = self.settings.flags.header, self.before
         first = Signal(CODE_BITS * self.plan.lanes, reset_less=True)
-        half, told, now = Signal(), Signal(), Signal()
-        header = Cat(scales.p.mantissa, scales.p.exponent)
-        whole = half | codes.p.last
+        half, told, now, whole = Signal(), Signal(), Signal(), Signal()
         empty = Const(0, len(first))
         m.d.comb += [
-            now.eq(flags.header & self.before & ~told),
-            self.headers.payload.eq(header),
-            self.headers.valid.eq(scales.valid & flags.header & ~self.before),
+            now.eq(header & before & ~told),
+            whole.eq(half | codes.p.last),
+            self.headers.payload.eq(Cat(scales.p.mantissa, scales.p.exponent)),
+            self.headers.valid.eq(scales.valid & header & ~before),
+            self.o.valid.eq(Mux(now, scales.valid, codes.valid & whole)),
+            self.o.payload.eq(Mux(half, Cat(first, codes.p.data), Cat(codes.p.data, empty))),
+            # The first half of a word needs no port, so it does not wait for the header.
+            codes.ready.eq(~whole | (self.o.ready & ~now)),
+            # Without headers nobody waits for a scale.
+            scales.ready.eq(~header | Mux(before, now & self.o.ready, self.headers.ready)),
         ]
         with m.If(now):
-            m.d.comb += [
-                self.o.payload.eq(header),
-                self.o.valid.eq(scales.valid),
-                scales.ready.eq(self.o.ready),
-            ]
+            m.d.comb += self.o.payload.eq(self.headers.payload)
             with m.If(self.o.valid & self.o.ready):
                 m.d.sync += told.eq(1)
-        with m.Else():
-            m.d.comb += [
-                self.o.payload.eq(Mux(half, Cat(first, codes.p.data), Cat(codes.p.data, empty))),
-                self.o.valid.eq(codes.valid & whole),
-                codes.ready.eq(self.o.ready | ~whole),
-                scales.ready.eq(~self.before & (self.headers.ready | ~flags.header)),
-            ]
-            # Without headers nobody waits for a scale.
-            with m.If(~flags.header):
-                m.d.comb += scales.ready.eq(1)
-            with m.If(codes.valid & codes.ready):
-                m.d.sync += [half.eq(~whole), first.eq(codes.p.data)]
-                with m.If(codes.p.last):
-                    m.d.sync += told.eq(0)
+        with m.If(codes.valid & codes.ready):
+            m.d.sync += [half.eq(~whole), first.eq(codes.p.data)]
+            with m.If(codes.p.last):
+                m.d.sync += told.eq(0)
