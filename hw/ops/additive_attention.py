@@ -39,11 +39,11 @@ class AdditiveAttention(wiring.Component):
     is inside. Values come as codes; a job has at least one key and no more than its plan.
 
     Vector lanes, because ``tanh(query + key)`` is no product and one query keeps no array busy. A
-    query over 128 keys, A = D = 128, takes 4,268 cycles on 8 lanes (94,900 gate equivalents) and
-    1,089 on 32 lanes with 4 output lanes (309,600). An engine of 1,024 products (1,226,000) would
+    query over 128 keys, A = D = 128, takes 4,269 cycles on 8 lanes (87,800 gate equivalents) and
+    1,090 on 32 lanes with 4 output lanes (273,500). An engine of 1,024 products (1,316,000) would
     load the same keys and values in 1,024 cycles if they were products, and needs the tanh lanes
-    besides: for about equal cycles the lanes are a quarter of its area. Query, scores and context
-    of the 8 lanes are 7,424 bits of memory beside these; the energies' 1,024 bits are less than an
+    besides: for about equal cycles the lanes are a fifth of its area. Query, scores and context
+    of the 8 lanes are 7,680 bits of memory beside these; the energies' 1,024 bits are less than an
     area takes for a memory, and count as flip-flops.
 
     Parameters
