@@ -33,6 +33,8 @@ def _rows(buffer: np.ndarray, first: int, stride: int, rows: int, length: int) -
 
 def _places(buffer: np.ndarray, first: int, stride: int, rows: int, words: int) -> list[slice]:
     end = first + (rows - 1) * stride + words
-    if end > len(buffer):
-        raise ValueError(f"word {end - 1} is outside the buffer of {len(buffer)} words")
+    if first < 0 or end > len(buffer):
+        raise ValueError(
+            f"words {first} to {end - 1} leave the buffer of {len(buffer)} words: place them inside"
+        )
     return [slice(start, start + words) for start in (first + n * stride for n in range(rows))]

@@ -122,7 +122,7 @@ class Stimulus:
             "a_stride": int(rng.integers(0, 8)),
             "b_stride": int(rng.integers(0, 8)),
             "c_stride": int(rng.integers(0, 8)),
-            "d_distance": int(rng.integers(0, 64)),
+            "d_distance": int(rng.integers(-64, 64)),
             "table": int(rng.integers(tables)),
             "cell_fraction_bits": int(rng.integers(4, 16)),
             "multiplier": self._number(16),

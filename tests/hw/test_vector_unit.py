@@ -88,6 +88,12 @@ ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}
         (Opcode.ROWS, {"top_k": 1}, {"ranks": 3}, Fault.FIELD),
         (Opcode.REDUCE, {"rows": 1}, {}, Fault.FIELD),
         (Opcode.ROWS, {"rows": 1}, {"a": 1 << 16}, Fault.BUFFER),
+        (
+            Opcode.ROWS,
+            {"rows": 1, "combine": Combine.CELL},
+            {"b": 8, "c": 8, "d_distance": -9, "cell_fraction_bits": 11},
+            Fault.BUFFER,
+        ),
         (Opcode.ROWS, {"rows": 1}, {"rows": (1 << 16) - 2, "rows_stride": 1}, Fault.BUFFER),
     ],
 )

@@ -37,7 +37,8 @@ class Bounds(wiring.Component):
         # A window is as long as its rows, and begins where c would.
         window = Mux(folds, (settings.length - 1).as_unsigned() * slots.a_stride, 0)
         steps = Mux(folds, slots.c_stride, slots.a_stride)
-        d_distance = Mux(lstm, slots.d_distance, 0)
+        # Before the buffer is as far outside as behind it.
+        d = (slots.c + slots.d_distance).as_unsigned()
         with m.If(loads):
             m.d.comb += self.outside.eq(self._outside(slots.a, 0, 1, words))
         with m.Else():
@@ -49,8 +50,9 @@ class Bounds(wiring.Component):
                 )
                 | (
                     (lstm | (flags.combine == Combine.GRU))
-                    & self._outside(slots.c, slots.c_stride, rows, words + d_distance)
+                    & self._outside(slots.c, slots.c_stride, rows, words)
                 )
+                | (lstm & self._outside(d, slots.c_stride, rows, words))
                 | (results & self._outside(slots.rows, slots.rows_stride, rows, written))
                 | (
                     flags.codes

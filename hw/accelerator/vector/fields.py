@@ -72,7 +72,7 @@ def row_slots_layout() -> data.StructLayout:
         "a_stride": unsigned(16),
         "b_stride": unsigned(16),
         "c_stride": unsigned(16),
-        "d_distance": unsigned(16),
+        "d_distance": signed(16),
         "rows": unsigned(32),
         "codes": unsigned(32),
         "rows_stride": unsigned(16),
