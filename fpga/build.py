@@ -61,7 +61,7 @@ def build(board: Board, design: Design, seed: int = 1) -> Report:
     it does not fit.
     """
     folder = folder_of(board, design)
-    files = _files(board, design)
+    files = make_files(board, design)
     digest = _digest(files, seed)
     report = _kept(folder, digest)
     if report is None:
@@ -84,7 +84,7 @@ def build(board: Board, design: Design, seed: int = 1) -> Report:
     return report
 
 
-def _files(board: Board, design: Design) -> dict[str, bytes]:
+def make_files(board: Board, design: Design) -> dict[str, bytes]:
     """Amaranth's files for the tools by name."""
     plan = create_platform(board).build(
         Top(board, design),

@@ -185,26 +185,29 @@ class Output(wiring.Component):
         m.submodules.memory = memory = Memory(shape=unsigned(WORD_BITS), depth=self.depth, init=[])
         store, fetch = memory.write_port(), memory.read_port()
         count = word_count(self.width)
-        index = Signal(range(count))
+        index, last = Signal(range(count)), Signal(init=count == 1)
         stored, read = Signal(COUNT_BITS), Signal(COUNT_BITS)
-        used = Signal(COUNT_BITS)
+        # Whether two more words find room, one cycle late: the design's own paths begin here.
+        used, room = Signal(COUNT_BITS), Signal()
         words = Array(
             self.payload[start : start + WORD_BITS] for start in range(0, self.width, WORD_BITS)
         )
         m.d.comb += [
             used.eq(stored - read),
-            store.en.eq(self.valid & (used < self.depth)),
+            store.en.eq(self.valid & room),
             store.addr.eq(stored),
             store.data.eq(words[index]),
-            self.ready.eq(store.en & (index == count - 1)),
+            self.ready.eq(room & last),
             fetch.addr.eq(self.place),
             self.word.eq(fetch.data),
         ]
+        m.d.sync += room.eq(used < self.depth - 1)
         with m.If(store.en):
             m.d.sync += [
                 stored.eq(stored + 1),
-                index.eq(Mux(self.ready, 0, index + 1)),
-                self.moved.eq(self.moved + self.ready),
+                index.eq(Mux(last, 0, index + 1)),
+                last.eq((index == count - 2) | (count == 1)),
+                self.moved.eq(self.moved + last),
             ]
         with m.If(self.write):
             m.d.sync += read.eq(self.data)
