@@ -71,10 +71,13 @@ class Stimulus:
         self.plan, self.rng = plan, rng
 
     def buffer(self) -> np.ndarray:
-        """Words whose integers are of every magnitude, one for every four words."""
-        words, lanes = 8 * OPERAND_WORDS, self.plan.lanes
-        x = self.rng.integers(-(1 << 15), 1 << 15, (words // 4, 4 * lanes))
-        x >>= self.rng.integers(0, 15, (words // 4, 1))
+        """Words whose integers are of every magnitude, one for every four words, and extreme."""
+        rng, words, lanes = self.rng, 8 * OPERAND_WORDS, self.plan.lanes
+        x = rng.integers(-(1 << 15), 1 << 15, (words // 4, 4 * lanes))
+        # Half of all sums and products are of large numbers only.
+        x >>= rng.integers(0, 15, (words // 4, 1)) * rng.integers(0, 2, (words // 4, 1))
+        extreme = rng.random(x.shape) < 1 / 32
+        x[extreme] = rng.choice([-(1 << 15), (1 << 15) - 1], extreme.sum())
         return x.astype("<i2").view(np.uint8).reshape(words, -1)
 
     def instructions(self, buffer: np.ndarray, count: int) -> list[VectorInstruction]:

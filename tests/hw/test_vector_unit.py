@@ -62,7 +62,7 @@ def every_kind(stimulus, buffer):
 
 
 def test_random_instructions_write_what_the_model_writes(simulator):
-    stimulus = Stimulus(PLAN, np.random.default_rng(5))
+    stimulus = Stimulus(PLAN, np.random.default_rng(17))
     buffer = stimulus.buffer()
     expectation = Expectation(PLAN, buffer, every_kind(stimulus, buffer))
     result = simulator.run(
