@@ -1,5 +1,6 @@
 """How tensors lie in memory, for whoever writes inputs and reads results: rows of whole words."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,7 @@ class Format:
         shape = tuple(
             size if isinstance(size, int) else resolve(size, lengths) for size in self.shape
         )
-        rows = shape[0] if len(shape) > 1 else 1
+        rows = math.prod(shape[:-1])
         if self.kind == "tokens":
             return self._tokens(memory, rows)
         places = self.address + self.pitch * np.arange(rows)[:, None] + np.asarray(self.columns)

@@ -4,13 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from golden.graph import Graph
+import numpy as np
+
+from golden.graph import Graph, Operator
 from golden.models import g2p, kwt, minilm, netra, vit
 from golden.models.speller import Speller
 from golden.models.words import read_words
 from golden.networks.file import load_network
 from golden.networks.instances import INSTANCES, VOCABULARY, sample
+from golden.operator_spec import SoftmaxSpec
 from golden.quantize import QuantizeSettings, quantize_network
+from golden.spec import RequantizeSpec
 from hw.accelerator.machine import Machine
 from hw.program.decoding import Decoding
 
@@ -54,12 +58,52 @@ def _instance(name: str, machine: Machine) -> Loaded:
     """A small network that nobody trained; those with a target decode up to 12 tokens."""
     real = INSTANCES[name]()
     graph = quantize_network(real, [sample(real, seed) for seed in range(4)], settings(machine))
-    maximums = {"tokens": 20, "source": 20}
+    names = {size for one in graph.inputs for size in graph.tensors[one].shape}
+    maximums = {name: 20 for name in names if isinstance(name, str) and name != "target"}
     decoding = None
     if "target_ids" in graph.inputs:
         graph = logits_only(graph)
         decoding = Decoding(start=1, end=VOCABULARY - 1, limit=12)
-    return Loaded(graph=graph, maximums=maximums, decoding=decoding)
+    return Loaded(graph=scores_of_the_machine(graph), maximums=maximums, decoding=decoding)
+
+
+def scores_of_the_machine(graph: Graph) -> Graph:
+    """With scores of as many fraction bits as the vector unit's softmax reads, where one differs.
+
+    What a softmax reads is rescaled before it, by a power of two.
+    """
+    usual = SoftmaxSpec()
+    operators, tensors, constants = [], dict(graph.tensors), dict(graph.constants)
+    for one in graph.operators:
+        if one.kind != "softmax" or one.spec.score_fraction_bits == usual.score_fraction_bits:
+            operators.append(one)
+            continue
+        places = usual.score_fraction_bits - one.spec.score_fraction_bits
+        source = tensors[one.inputs[0]]
+        name = f"{source.name}.scores"
+        tensors[name] = replace(source, name=name, scale=source.scale * 2.0**-places)
+        width = int(source.shape[-1])
+        numbers = {
+            f"{name}.multiplier": np.full(width, 1 << 15, np.int64),
+            f"{name}.exponent_offset": RequantizeSpec().shift - 15 + places,
+            f"{name}.bias": np.zeros(width, np.int64),
+        }
+        constants |= numbers
+        operators += [
+            Operator(
+                name=name,
+                kind="affine",
+                spec=RequantizeSpec(),
+                inputs=(source.name, *numbers),
+                outputs=(name,),
+            ),
+            replace(
+                one,
+                spec=replace(one.spec, score_fraction_bits=usual.score_fraction_bits),
+                inputs=(name, *one.inputs[1:]),
+            ),
+        ]
+    return replace(graph, operators=tuple(operators), tensors=tensors, constants=constants)
 
 
 def logits_only(graph: Graph) -> Graph:

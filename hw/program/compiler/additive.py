@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from golden.graph import Operator
 from golden.operator_spec import AdditiveAttentionSpec
 from golden.spec import RowScaleSpec
 from hw.program.compiler import vector
@@ -16,6 +17,8 @@ from hw.program.compiler.attention import Numbers, Operands, require_spec
 from hw.program.compiler.build import Build
 from hw.program.compiler.cells import ONE
 from hw.program.compiler.layout import Place
+from hw.program.compiler.loop import rows_loop
+from hw.program.compiler.schedule import Change
 
 
 class Additive:
@@ -51,19 +54,32 @@ class Additive:
         vector.function(build, spec.tanh)
         self._load_energy(build.number(energy))
 
-    def __call__(self, query: Place, out: Place) -> None:
-        """The context of one query."""
+    def __call__(self, query: Place, out: Place, index: int | None = None) -> None:
+        """The context of one query, or of the row that the register ``index`` tells."""
         values = vector.combine("add") | vector.function(self.build, self.spec.tanh)
         values |= vector.codes(self.spec.comparison, 0, header=False)
         keys = replace(self.operands.keys, columns=(0,))
         repeated = {"a": self.key, "b": query}
         vector.emit(
             self.build,
-            vector.Rows(sources=repeated, values=values, codes=keys, remark=self.name),
+            vector.Rows(
+                sources=repeated,
+                values=values,
+                codes=keys,
+                changes=_moved("b", query, index),
+                remark=self.name,
+            ),
             self.key.count,
             self.key.layout.elements,
         )
-        self.operands.attend(out, 0, self.numbers, self.spec.attention, self.mask)
+        self.operands.attend(
+            out,
+            0,
+            self.numbers,
+            self.spec.attention,
+            self.mask,
+            changes=_moved("contexts", out, index),
+        )
 
     def release(self) -> None:
         """Give the codes back."""
@@ -81,6 +97,24 @@ class Additive:
         content[1:].reshape(-1)[: codes.size] = codes
         region = self.build.memory.add(f"{self.name}.energy", content)
         self.build.load(region, place, len(place.columns), 0, remark=self.name)
+
+
+def additive(build: Build, operator: Operator) -> None:
+    """Query by query."""
+    query, key, value = (build.places[name] for name in operator.inputs[:3])
+    out = build.make(operator.name)
+    attend = Additive(build, operator.name, operator.spec, key, value, operator.inputs[3:])
+    if query.count == ONE:
+        attend(query, out)
+    else:
+        with rows_loop(build, operator.name, query.count) as loop:
+            attend(replace(query, count=ONE), out, loop.index)
+    attend.release()
+
+
+def _moved(field: str, place: Place, index: int | None) -> tuple[Change, ...]:
+    """The row of a place that a register tells."""
+    return () if index is None else (Change(field=field, register=index, factor=place.stride),)
 
 
 def static_row_scale(spec: RowScaleSpec) -> tuple[int, int]:

@@ -129,7 +129,7 @@ class Operands:
         numbers: Numbers,
         spec: AttentionSpec,
         mask: Place | None,
-        keys: Length | None = None,
+        changes: tuple[Change, ...] = (),
     ) -> None:
         """One head on the engine."""
         build = self.build
@@ -152,7 +152,7 @@ class Operands:
             "attend",
             counts=(
                 build.lengths.count(queries),
-                build.lengths.count(all_keys if keys is None else keys),
+                build.lengths.count(all_keys),
             ),
             values={
                 **values,
@@ -166,6 +166,7 @@ class Operands:
             },
             reads=reads,
             writes=[build.span(out, beats, first)],
+            changes=changes,
             remark=f"{self.name}, head {head}",
         )
 

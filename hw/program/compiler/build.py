@@ -44,6 +44,10 @@ class Build:
         self.readers: Counter[str] = Counter()
         self.inside: dict[str, tuple[str, int, int]] = {}
         """Tensors that are made inside of another: its name, the row and word they begin with."""
+        self.margins: dict[str, tuple[int, int]] = {}
+        """Rows of zeros before and behind tensors that windows read."""
+        self.compact: set[str] = set()
+        """Tensors whose rows follow each other without a gap."""
         self.single: set[str] = set()
         """Tensors of which a loop holds one row at a time."""
         self.looping = False
@@ -85,13 +89,35 @@ class Build:
         else:
             layout, count = self.layouts[name], self.rows(name)
             words = layout.words if words is None else words
-            place = self.place(name, kind, layout, count, words)
+            if name in self.margins:
+                place = self._with_margins(name, layout, count, *self.margins[name])
+            else:
+                place = self.place(name, kind, layout, count, words, name in self.compact)
         self.places[name] = place
         return place
 
-    def place(self, name: str, kind: str, layout: Layout, count: Length, words: int) -> Place:
-        """Rows of ``words`` words in a block of their own."""
-        stride = words | 1
+    def _with_margins(
+        self, name: str, layout: Layout, count: Length, before: int, behind: int
+    ) -> Place:
+        """Rows with zeros around them: behind as many as there are, whatever their number."""
+        rows = Length(constant=before + self.most(count) + behind)
+        whole = self.place(name, "rows", layout, rows, layout.words, compact=True)
+        zeros = np.zeros(layout.words * self.machine.word_bytes, np.uint8)
+        region = self.memory.add(f"zeros {layout.words}", zeros)
+        self.load(region, whole, layout.words, 0, remark=f"{name}, margins")
+        return replace(whole, count=count, first=whole.first + before * whole.stride)
+
+    def place(
+        self,
+        name: str,
+        kind: str,
+        layout: Layout,
+        count: Length,
+        words: int,
+        compact: bool = False,
+    ) -> Place:
+        """Rows of ``words`` words in a block of their own, an odd number of words apart."""
+        stride = words if compact else words | 1
         block = self.buffer.allocate(max(self.most(count), 1) * stride, f"tensor {name!r}")
         block.users += 1
         return Place(

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 from golden.graph import Graph, Operator
 from hw.accelerator.machine import Machine
-from hw.program.compiler import attention, moves, products, rows
+from hw.program.compiler import attention, moves, products, rows, windows
+from hw.program.compiler.additive import additive
 from hw.program.compiler.build import Build
 from hw.program.compiler.finish import finish
 from hw.program.compiler.inputs import load_input, steps_by_host
@@ -13,11 +14,18 @@ from hw.program.compiler.layouts import Layouts
 from hw.program.compiler.lengths import Lengths, length_of
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
-from hw.program.compiler.steps import Step, steps
+from hw.program.compiler.steps import STAGES, Step, steps
 from hw.program.compiler.tokens import TokenLoop, dependent, one_row
 from hw.program.decoding import Decoding
 from hw.program.formats import Format
 from hw.program.program import Program
+
+KINDS = {
+    *STAGES,
+    *("linear", "attention", "additive_attention", "attention_recurrent", "rnn", "gru", "lstm"),
+    *("embedding", "position", "prepend", "concat", "slice", "reshape", "top_k", "windows"),
+}
+"""Kinds of operators that the machine runs."""
 
 
 def compile_network(
@@ -62,12 +70,22 @@ class Compiler:
         decoding: Decoding | None,
     ) -> None:
         self.graph = graph
+        for operator in graph.operators:
+            if operator.kind not in KINDS:
+                raise ValueError(
+                    f"operator {operator.name!r} of kind {operator.kind!r} is none that the "
+                    f"machine runs"
+                )
         growing = decoding.growing if decoding else ""
         lengths = Lengths(_arguments(graph, growing), maximums)
-        layouts = Layouts(graph, machine.lanes).find()
+        self.by_host = steps_by_host(graph)
+        host = {one.name for chain in self.by_host.values() for one in chain}
+        layouts = Layouts(graph, machine.lanes, host).find()
         self.build = Build(graph, machine, lengths, layouts, plan, trace)
         self.build.inside = _inside(graph, layouts)
-        self.by_host = steps_by_host(graph)
+        for operator in graph.operators:
+            if operator.name not in host:
+                windows.prepare(self.build, operator)
         self.inputs: dict[str, Format] = {}
         self.outputs: dict[str, Format] = {}
         self.traced: dict[str, Format] = {}
@@ -83,6 +101,8 @@ class Compiler:
             "slice": lambda step: moves.slice_part(self.build, step.operators[0]),
             "reshape": lambda step: moves.reshape(self.build, step.operators[0]),
             "top_k": lambda step: moves.top_k(self.build, step.operators[0]),
+            "windows": lambda step: windows.windows(self.build, step.operators[0]),
+            "additive_attention": lambda step: additive(self.build, step.operators[0]),
             **dict.fromkeys(
                 ("rnn", "gru", "lstm"),
                 lambda step: Recurrent(self.build, step.operators[0]).scan(),
@@ -132,11 +152,6 @@ class Compiler:
     def step(self, step: Step) -> None:
         """Write one step, its inputs loaded before it; what is no longer read leaves the buffer."""
         build = self.build
-        if step.kind not in self.lower:
-            raise ValueError(
-                f"operator {step.operators[0].name!r} of kind {step.kind!r} is none that the "
-                f"machine runs"
-            )
         for name in step.inputs:
             self.provide(name)
         self.lower[step.kind](step)

@@ -1,5 +1,6 @@
 """Which layout every tensor has: heads and gates begin with words where something needs it."""
 
+import math
 from collections.abc import Iterable
 
 from golden.graph import Graph, Operator
@@ -13,15 +14,15 @@ _SAME = {
 }
 """Kinds whose result has its input's layout; the first operands count, constants apart."""
 
-_WHOLE_ROWS = {"layer_norm", "l2_normalize", "softmax", "top_k", "mean_pool"}
+_WHOLE_ROWS = {"layer_norm", "softmax", "top_k"}
 """Kinds that must not see zeros between parts."""
 
 
 class Layouts:
     """Finds out who shares a layout, and what it is."""
 
-    def __init__(self, graph: Graph, lanes: int) -> None:
-        self._graph, self._lanes = graph, lanes
+    def __init__(self, graph: Graph, lanes: int, by_host: set[str]) -> None:
+        self._graph, self._lanes, self._by_host = graph, lanes, by_host
         self._leader: dict[str, str] = {}
         self._wanted: dict[str, tuple[str, Layout]] = {}
 
@@ -45,6 +46,14 @@ class Layouts:
         kind, inputs = operator.kind, operator.inputs
         if kind == "quantize":
             self._join((inputs[0], *operator.outputs))
+        elif kind == "reshape" and operator.name not in self._by_host:
+            widths = {self._graph.tensors[name].shape[-1] for name in (inputs[0], operator.name)}
+            if len(widths) == 1:
+                self._join((inputs[0], operator.name))
+        elif kind == "attention":
+            # A query's lanes meet the key's; a context has the values'.
+            self._join(inputs[:2])
+            self._join((inputs[2], operator.name))
         elif kind in {"concat", "slice"} and getattr(operator.spec, "axis", 0) != 0:
             return
         elif kind == "concat":
@@ -84,18 +93,37 @@ class Layouts:
             self._wanted[leader] = (operator.name, wanted)
 
     def _derive(self, operator: Operator, found: dict[str, Layout]) -> None:
-        """Columns side by side have the parts of all."""
-        if operator.kind == "concat" and operator.spec.axis != 0:
+        """Columns side by side have the parts of all; windows and merged rows those of each."""
+        spec, kind = operator.spec, operator.kind
+        if operator.name in self._by_host:
+            return
+        if kind == "concat" and spec.axis != 0:
             parts = tuple(part for name in operator.inputs for part in found[name].parts)
-            layout = Layout(parts, self._lanes)
-            known_by, known = self._wanted.get(self._find(operator.name), ("", layout))
-            if not known.same(layout):
-                raise ValueError(
-                    f"{known_by!r} wants {operator.name!r} in one piece, but its parts of {parts} "
-                    f"columns begin with words of {self._lanes}: put a linear between them"
-                )
-            for name in self._members(operator.name):
-                found[name] = layout
+        elif kind == "windows":
+            parts = found[operator.inputs[0]].parts * math.prod(spec.kernel)
+        elif kind == "reshape":
+            width = self._graph.tensors[operator.name].shape[-1]
+            source = found[operator.inputs[0]]
+            if isinstance(width, int) and width < source.columns:
+                # One row of several: its parts are those of each.
+                parts = found[operator.name].parts * (source.columns // width)
+                for name in self._members(operator.inputs[0]):
+                    found[name] = Layout(parts, self._lanes)
+            if not isinstance(width, int) or width <= source.columns:
+                return
+            parts = source.parts * (width // source.columns)
+        else:
+            return
+        layout = Layout(parts, self._lanes)
+        known_by, known = self._wanted.get(self._find(operator.name), ("", layout))
+        makers = [one for one in self._graph.operators if one.name == known_by]
+        if any(one.kind in _WHOLE_ROWS for one in makers) and not known.same(layout):
+            raise ValueError(
+                f"{known_by!r} wants {operator.name!r} in one piece, but its parts of {parts} "
+                f"columns begin with words of {self._lanes}: put a linear between them"
+            )
+        for name in self._members(operator.name):
+            found[name] = layout
 
     def _members(self, name: str) -> Iterable[str]:
         leader = self._find(name)

@@ -166,9 +166,23 @@ def reshape(build: Build, operator: Operator) -> None:
     (name,) = operator.inputs
     source, layout = build.places[name], build.layouts[operator.name]
     one_row = source.count == Length(constant=1)
-    if source.layout.columns == layout.columns and source.count == build.rows(operator.name):
+    merged = layout.columns // source.layout.columns
+    if merged > 1 and source.stride == source.layout.words and source.contiguous:
+        columns = range(source.columns[0], source.columns[0] + layout.words)
+        build.places[operator.name] = build.share(
+            replace(
+                source,
+                layout=layout,
+                count=build.rows(operator.name),
+                stride=merged * source.stride,
+                columns=tuple(columns),
+            )
+        )
+    elif source.layout.columns == layout.columns and source.count == build.rows(operator.name):
         build.places[operator.name] = build.share(replace(source, layout=layout))
-    elif one_row and layout.columns % layout.lanes == 0:
+    elif one_row and source.layout.parts == layout.parts * (
+        source.layout.columns // layout.columns
+    ):
         build.places[operator.name] = build.share(
             replace(
                 source,

@@ -32,6 +32,7 @@ def rows(build: Build, step: Step) -> None:
         values |= _values(build, operator, layout.elements)
     result, codes = results(build, step)
     reduces = first.kind in {"mean_pool", "max_pool"}
+    window = first.spec.window if first.kind == "max_pool" else None
     vector.emit(
         build,
         vector.Rows(
@@ -45,6 +46,7 @@ def rows(build: Build, step: Step) -> None:
         layout.elements,
         "reduce" if reduces else "rows",
         cut=not reduces,
+        windows=(build.rows(first.name), window) if window else None,
     )
 
 
@@ -79,8 +81,6 @@ def _values(build: Build, operator: Operator, width: int) -> dict[str, int]:
     if operator.kind == "activation":
         return vector.function(build, operator.spec)
     if operator.kind == "max_pool":
-        if operator.spec.window is not None:
-            raise ValueError(f"operator {operator.name!r} pools windows of rows: not supported")
         return {"maxima": 1}
     values = vector.scale(build, operator, width)
     return values | vector.combine("product") if operator.kind == "multiply" else values

@@ -47,12 +47,25 @@ def emit(
     elements: int,
     name: str = "rows",
     cut: bool = False,
+    windows: tuple[Length, int] | None = None,
 ) -> None:
     """Append the instruction; a source of one row stands for every row of ``count``.
 
-    With ``cut`` it may be several, each for a block of rows.
+    With ``cut`` it may be several, each for a block of rows. A reduce is over all rows, or over
+    ``windows``, so many of so many rows.
     """
     most = build.most(count)
+    if windows is not None:
+        found, length = windows
+        values = rows.values | {"c_stride": length * rows.sources["a"].stride}
+        counts = (build.lengths.count(found), Count(limit=length))
+        made = len(build.schedule.nodes)
+        emit(build, replace(rows, values=values), count, elements, name)
+        build.schedule.nodes[made].counts = counts
+        build.schedule.nodes[made].writes = [
+            build.span(place) for place in (rows.result, rows.codes) if place is not None
+        ]
+        return
     for start, size in build.plan.blocks(most) if cut else [(0, most)]:
         _emit(build, rows, count, elements, name, start, size)
 
