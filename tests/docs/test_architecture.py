@@ -21,7 +21,8 @@ def test_a_core_is_made_of_macros_and_a_macro_of_columns():
     names = {user[1]: {one[1] for one in placed} for user, placed in placements.items()}
     assert "Macro" in names["Core"]
     assert {"Column", "Drive", "FixedFeeder"} <= names["Macro"]
-    assert "Core" not in set().union(*names.values())
+    assert "Core" in names["CoreUnit"]
+    assert "Accelerator" not in set().union(*names.values())
 
 
 def test_a_component_is_found_by_its_bases_and_what_it_places_through_functions(tmp_path):

@@ -59,7 +59,10 @@ def test_engine_unit(size: int) -> None:
             contents[place, : len(block)] = block
             place += 1
         slots = [queries, 2 | 2 << 16, keys, 1, values, 1, masks, result, 2]
-        slots += [multipliers[0] | multipliers[1] << 16, offset | plan.attention_spec.probability_bits << 8]
+        slots += [
+            multipliers[0] | multipliers[1] << 16,
+            offset | plan.attention_spec.probability_bits << 8,
+        ]
         instructions.append(instruction(0x60, slots, n, t, causal | masked << 1))
         if n:
             multiplier = np.array([[multipliers[0]]])
