@@ -23,11 +23,11 @@ from sim.accelerator.buffer_rows import write_rows
 SCALES = (Scale.NONE, Scale.MULTIPLIER, Scale.AFFINE, Scale.LAYER_NORM, Scale.L2_NORMALIZE)
 OFFSETS = {
     Scale.NONE: (-64, 63),
-    Scale.MULTIPLIER: (10, 31),
-    Scale.AFFINE: (10, 31),
-    Scale.LAYER_NORM: (30, 47),
-    Scale.L2_NORMALIZE: (30, 47),
-    Scale.MEAN: (15, 35),
+    Scale.MULTIPLIER: (18, 31),
+    Scale.AFFINE: (12, 28),
+    Scale.LAYER_NORM: (26, 42),
+    Scale.L2_NORMALIZE: (28, 44),
+    Scale.MEAN: (24, 42),
     Scale.SOFTMAX: (-64, 63),
 }
 """Exponents that are legal whatever the rows hold, and leave results of every size."""
@@ -116,7 +116,7 @@ class Stimulus:
         slots = self._outputs(flags, elements)
         low, high = OFFSETS[scale]
         if combine == Combine.PRODUCT:
-            low, high = -6, 12
+            low, high = 2, 16
         tables = plan.segments // 256 - (3 if flags["long_table"] else 0)
         slots |= {
             "a": int(rng.integers(0, 64)),
