@@ -18,6 +18,7 @@ from hw.program.compiler.build import Build
 from hw.program.compiler.cells import ONE
 from hw.program.compiler.layout import Place
 from hw.program.compiler.loop import rows_loop
+from hw.program.compiler.numbers import function
 from hw.program.compiler.schedule import Change
 
 
@@ -51,12 +52,12 @@ class Additive:
         self.mask = build.places[names[5]] if len(names) > 5 else None
         self.operands = Operands(build, name, 1, key.layout, key.count, value.layout, ONE)
         self.operands.value(value, 0, int(self.numbers.value_scale[0]))
-        vector.function(build, spec.tanh)
+        function(build, spec.tanh)
         self._load_energy(build.number(energy))
 
     def __call__(self, query: Place, out: Place, index: int | None = None) -> None:
         """The context of one query, or of the row that the register ``index`` tells."""
-        values = vector.combine("add") | vector.function(self.build, self.spec.tanh)
+        values = vector.combine("add") | function(self.build, self.spec.tanh)
         values |= vector.codes(self.spec.comparison, 0, header=False)
         keys = replace(self.operands.keys, columns=(0,))
         repeated = {"a": self.key, "b": query}

@@ -196,26 +196,6 @@ class Build:
             remark=remark,
         )
 
-    def store(self, region: Region, place: Place, remark: str = "") -> None:
-        """Rows of the buffer to memory, whole, one behind the other."""
-        width = self.machine.word_bytes
-        for at, columns in _runs(place.columns):
-            word = place.first + columns[0]
-            self.schedule.emit(
-                "store",
-                counts=(self.lengths.count(place.count),),
-                values={
-                    "address": region.address + at * width,
-                    "pitch": len(place.columns) * width,
-                    "words": len(columns),
-                    "buffer": word,
-                    "stride": place.stride,
-                },
-                reads=[self.span(place, len(columns), word)],
-                writes=self.memory_spans(region),
-                remark=remark,
-            )
-
     def memory_spans(self, region: Region) -> Sequence[Span]:
         """The words of a region that the program writes."""
         if region.fixed:
@@ -248,32 +228,6 @@ class Build:
         """The length of ids or of a mask."""
         return length_of(self.size(name)[0])
 
-    def load_words(self, region: Region, block: Block, remark: str) -> None:
-        """A block's words from memory."""
-        self.schedule.emit(
-            "load",
-            values={
-                "address": region.address,
-                "words": block.words,
-                "buffer": block.first,
-                "stride": block.words,
-            },
-            reads=self.memory_spans(region),
-            writes=[Span(first=block.first, words=block.words)],
-            remark=remark,
-        )
-
     def number(self, name: str) -> np.ndarray:
         """A constant as an array."""
         return np.asarray(self.graph.constants[name])
-
-
-def _runs(columns: Sequence[int]) -> list[tuple[int, list[int]]]:
-    """Words that follow each other, with the place of the first among all."""
-    runs: list[tuple[int, list[int]]] = []
-    for at, column in enumerate(columns):
-        if runs and column == runs[-1][1][-1] + 1:
-            runs[-1][1].append(column)
-        else:
-            runs.append((at, [column]))
-    return runs

@@ -11,6 +11,7 @@ from hw.program.compiler import vector
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
+from hw.program.compiler.numbers import function
 from hw.program.compiler.products import multiply, require_default, word_order
 from hw.program.compiler.schedule import Change
 from hw.program.compiler.tiles import Product
@@ -46,7 +47,7 @@ class Cell:
     def tables(self) -> None:
         """Load the tables that steps read, before the loop."""
         for table in (self.spec.sigmoid, self.spec.tanh, self.spec.cell_tanh):
-            vector.function(self.build, table)
+            function(self.build, table)
 
     def release(self) -> None:
         """Give the scratch rows back."""
@@ -78,7 +79,7 @@ class Cell:
         """One vector instruction on one row; ``moved`` are registers that choose operands' rows."""
         more = dict(values or {}) | vector.combine(combine)
         if table is not None:
-            more |= vector.function(self.build, table)
+            more |= function(self.build, table)
         places = {**sources, **({"result": result} if result else {})}
         changes = tuple(
             Change(field=letter, register=register, factor=places[letter].stride)

@@ -16,6 +16,7 @@ from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
 from hw.program.compiler.steps import STAGES, Step, steps
 from hw.program.compiler.tokens import TokenLoop, dependent, one_row
+from hw.program.compiler.transfers import store
 from hw.program.decoding import Decoding
 from hw.program.formats import Format
 from hw.program.program import Program
@@ -186,7 +187,7 @@ class Compiler:
         words = len(place.columns)
         pitch = words * build.machine.word_bytes
         region = build.memory.reserve(region_name, max(build.most(place.count), 1) * pitch)
-        build.store(region, place, region_name)
+        store(build, region, place, region_name)
         tensor = self.graph.tensors[name]
         formats[name] = Format(
             kind=place.kind,

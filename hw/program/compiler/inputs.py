@@ -5,6 +5,7 @@ from typing import Any
 from golden.graph import Graph, Operator
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Layout, Place
+from hw.program.compiler.transfers import load_words
 from hw.program.formats import Format
 
 _BY_HOST = {"windows", "reshape"}
@@ -79,7 +80,7 @@ def load_input(build: Build, name: str, chain: tuple[Operator, ...]) -> Format:
         block=given,
     )
     build.places[name] = place
-    build.load_words(region, given, source)
+    load_words(build, region, given, source)
     return Format(
         kind=kind, address=region.address, pitch=machine.word_bytes, shape=shape, block=block
     )

@@ -6,6 +6,7 @@ from golden.graph import Operator
 from hw.program.compiler import vector
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Place
+from hw.program.compiler.numbers import function
 from hw.program.compiler.steps import Step
 
 
@@ -79,7 +80,7 @@ def _values(build: Build, operator: Operator, width: int) -> dict[str, int]:
             )
         return vector.codes(operator.spec, int(build.number(operator.inputs[1])))
     if operator.kind == "activation":
-        return vector.function(build, operator.spec)
+        return function(build, operator.spec)
     if operator.kind == "max_pool":
         return {"maxima": 1}
     values = vector.scale(build, operator, width)

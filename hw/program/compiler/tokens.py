@@ -20,9 +20,11 @@ from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
 from hw.program.compiler.loop import begin
 from hw.program.compiler.memory import Region
+from hw.program.compiler.numbers import function
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
 from hw.program.compiler.schedule import Change
 from hw.program.compiler.steps import Step
+from hw.program.compiler.transfers import load_words
 from hw.program.decoding import Decoding
 from hw.program.fields import CONDITIONS
 from hw.program.formats import Format
@@ -77,7 +79,7 @@ class TokenLoop:
             elif one.kind == "attention_recurrent":
                 self.kept[one.name] = AttentionRecurrent(build, one)
             elif one.kind == "activation":
-                vector.function(build, one.spec)
+                function(build, one.spec)
 
     def begin(self) -> None:
         """The first token, the counters, the loop's border."""
@@ -85,7 +87,7 @@ class TokenLoop:
         start = np.zeros(build.machine.word_bytes // 4, "<i4")
         start[0] = self.decoding.start
         region = build.memory.add("first token", start)
-        build.load_words(region, place.block, "first token")
+        load_words(build, region, place.block, "first token")
         build.places[self.decoding.growing] = build.share(place)
         build.schedule.emit("set", values={"to": self.index}, remark="index")
         build.schedule.emit("set", values={"to": self.steps, "value": 1}, remark="steps")

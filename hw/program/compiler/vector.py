@@ -13,19 +13,15 @@ from golden.operator_spec import (
     ResidualAddSpec,
     SoftmaxSpec,
 )
-from golden.spec import RequantizeSpec, RowScaleSpec, ceil_log2
-from golden.table_spec import TableSpec
-from golden.tables import function_table
+from golden.spec import RequantizeSpec, RowScaleSpec
 from hw.program.compiler.build import Build
-from hw.program.compiler.layout import Layout, Place
+from hw.program.compiler.layout import Place
 from hw.program.compiler.lengths import Length
+from hw.program.compiler.numbers import load_channels
 from hw.program.compiler.products import require_default
-from hw.program.compiler.schedule import Change, Span
+from hw.program.compiler.schedule import Change
 from hw.program.fields import COMBINES, SCALES
 from hw.program.instructions import Count
-
-SEGMENTS = 256
-"""Segments that tables are counted in."""
 
 
 @dataclass(kw_only=True)
@@ -150,12 +146,12 @@ def scale(build: Build, operator: Operator, width: int) -> dict[str, int]:
         multiplier, bias, epsilon, offset = constants
         default_norm = LayerNormSpec(width=width)
         _require(operator, operator.spec, default_norm, "the vector unit's layer norm")
-        _load_channels(build, operator.name, multiplier, bias, int(epsilon), default_norm)
+        load_channels(build, operator.name, multiplier, bias, int(epsilon), default_norm)
         return {"scale": SCALES["layer_norm"], "offset": int(offset)}
     multiplier, offset, bias = constants
     require_default(operator.name, operator.spec)
     layout = build.layouts[operator.name]
-    _load_channels(build, operator.name, multiplier, bias, 0, LayerNormSpec(width=width), layout)
+    load_channels(build, operator.name, multiplier, bias, 0, LayerNormSpec(width=width), layout)
     return {"scale": SCALES["affine"], "offset": int(offset)}
 
 
@@ -173,88 +169,11 @@ def codes(spec: RowScaleSpec, offset: int, header: bool = True) -> dict[str, int
     }
 
 
-def function(build: Build, spec: TableSpec) -> dict[str, int]:
-    """The table of a function, loaded if the vector unit does not hold it."""
-    fine = spec.index_bits == 10
-    if spec.input_bits != 16 or spec.output_bits != 16 or not spec.input_signed:
-        raise ValueError(f"the vector unit has tables from 16 bits to 16, not {spec}")
-    if spec.index_bits not in {8, 10}:
-        raise ValueError(f"a table has 8 or 10 bits of index, not {spec.index_bits}")
-    segments = 1 << spec.index_bits
-    if spec not in build.tables:
-        first = sum(1 << (one.index_bits) for one in build.tables if isinstance(one, TableSpec))
-        if first + segments > build.machine.segments:
-            if build.looping:
-                raise ValueError(
-                    f"the tables of a loop have more than {build.machine.segments} segments: take "
-                    f"a machine with more"
-                )
-            build.tables.clear()
-            first = 0
-        build.tables[spec] = first // SEGMENTS
-        entries = np.asarray(function_table(spec), np.int64)  # (segments + 1,)
-        content = np.zeros((segments, 2), "<i4")
-        content[:, 0] = entries[:-1] & 0xFFFF
-        content[:, 1] = np.diff(entries) & 0x1FFFF
-        _give(
-            build,
-            "table",
-            f"table {spec.function} {spec.index_bits} {spec.input_fraction_bits} "
-            f"{spec.output_unit}",
-            content,
-            {"segments": segments, "segment": first // SEGMENTS},
-        )
-    return {"function": 1, "fine": int(fine), "segment": build.tables[spec]}
-
-
 def _single(kind: str, multiplier: Any, offset: Any) -> dict[str, int]:
     value = int(np.asarray(multiplier))
     if not 0 <= value <= 0xFFFF:
         raise ValueError(f"a multiplier of {value} is beyond 16 unsigned bits")
     return {"scale": SCALES[kind], "multiplier": value, "offset": int(np.asarray(offset))}
-
-
-def _load_channels(
-    build: Build,
-    name: str,
-    multiplier: np.ndarray,
-    bias: np.ndarray,
-    epsilon: int,
-    spec: LayerNormSpec,
-    layout: Layout | None = None,
-) -> None:
-    """Channel numbers of columns, those between parts being 0."""
-    if build.channels == name:
-        return
-    build.channels = name
-    places = np.arange(spec.width) if layout is None else layout.positions
-    content = np.zeros((spec.width, 2), "<i4")
-    content[places, 0] = np.asarray(multiplier, np.int64) & 0x1FFFF
-    content[places, 1] = bias
-    values = {
-        "epsilon_low": epsilon & 0xFFFFFFFF,
-        "epsilon_high": epsilon >> 32,
-        "reciprocal": spec.reciprocal_width,
-        "reciprocal_bits": ceil_log2(spec.width),
-        "columns": spec.width,
-    }
-    _give(build, "channels", f"{name}.channels", content, values)
-
-
-def _give(build: Build, kind: str, name: str, content: np.ndarray, values: dict[str, int]) -> None:
-    """Numbers from memory through the buffer to the vector unit."""
-    region = build.memory.add(name, content)
-    words = -(-content.nbytes // build.machine.word_bytes)
-    block = build.scratch(words, name)
-    span = Span(first=block.first, words=words)
-    build.schedule.emit(
-        "load",
-        values={"address": region.address, "words": words, "buffer": block.first, "stride": words},
-        writes=[span],
-        remark=name,
-    )
-    build.schedule.emit(kind, values={"source": block.first, **values}, reads=[span], remark=name)
-    build.release(block)
 
 
 def _require(operator: Operator, spec: Any, default: Any, what: str) -> None:
