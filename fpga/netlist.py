@@ -47,9 +47,16 @@ def models(kinds: set[str], family: str) -> str:
     unknown = sorted(kinds - found.keys())
     if unknown:
         raise ValueError(f"no model of the cell {unknown[0]!r}: give it one")
+    chosen: set[str] = set()
+    waiting = set(kinds)
+    while waiting:
+        kind = waiting.pop()
+        chosen.add(kind)
+        # A model may place others.
+        waiting |= (set(re.findall(r"\w+", found[kind])) & found.keys()) - chosen
     heads = [f"`define ICE40_DEFAULT_ASSIGNMENT_{value}" for value in ("0", "1", "V(v)")]
     heads += re.findall(r"^`define SB_DFF.*", text, re.M)
-    return "\n".join(heads) + "\n" + "\n".join(found[kind] for kind in sorted(kinds))
+    return "\n".join(heads) + "\n" + "\n".join(found[kind] for kind in sorted(chosen))
 
 
 def multiplier_model() -> str:

@@ -16,14 +16,14 @@ from hw.yosys import write_atomically
 def boards(json_file: Path | None) -> None:
     """List boards, their chips, and the designs that fit them."""
     table = Table(title="Boards")
-    for header in ("board", "chip", "tables", "memories", "multipliers", "designs", "serial line"):
+    for header in ("board", "chip", "LUT4", "RAM", "DSP", "designs, MHz"):
         table.add_column(header)
     lines = []
     for name, board in BOARDS.items():
         chip = board.chip
-        fitting = [f"{one.name} ({one.megahertz:g} MHz)" for one in board.designs.values()]
+        fitting = [f"{one.name} {one.megahertz:g}" for one in board.designs.values()]
         counts = (chip.tables, chip.memories, chip.multipliers)
-        table.add_row(name, chip.name, *map(str, counts), ", ".join(fitting), board.note)
+        table.add_row(name, chip.name, *map(str, counts), ", ".join(fitting))
         lines.append({
             "board": name,
             "chip": chip.name,

@@ -51,8 +51,8 @@ def build_bitstream(board_name: str, design_name: str, seed: int, json_file: Pat
 def table_of(reports: list[Report]) -> Table:
     """Return reports as a table."""
     table = Table(title="Bitstreams")
-    heads = ("board", "design", "tables", "registers", "memories", "multipliers", "MHz", "asked")
-    for header in (*heads, "GMAC/s", "per 1,000 tables"):
+    heads = ("board", "design", "LUT4", "FF", "RAM", "DSP", "MHz", "asked")
+    for header in (*heads, "GMAC/s", "/1,000 LUT4"):
         table.add_column(header)
     for one in reports:
         counts = (one.tables, one.registers, one.memories, one.multipliers)
