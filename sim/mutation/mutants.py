@@ -26,9 +26,11 @@ mutate -list {count} -seed {seed} -ctrl {select} {bits} 1 -o mutants.ys
 _MUTATE = """\
 read_rtlil words.il
 script mutants.ys
+opt_clean
 write_verilog -noattr mutants.v
 """
 _OPTION = re.compile(r"-(\w+) (\S+)")
+_CHOSEN = re.compile(rf"\b{SELECT} == \d+'h([0-9a-f]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +61,14 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True)
 class Mutants:
-    """The Verilog of all mutants of a module ``top``, with its input ``mutsel`` and their list."""
+    """The Verilog of all mutants of a module ``top``, with its input ``mutsel`` and their list.
+
+    ``unread`` are the numbers of those whose bit nobody reads: a sum's that is rounded off.
+    """
 
     verilog: str
     listed: tuple[Mutant, ...]
+    unread: frozenset[int] = frozenset()
 
 
 def create_mutants(verilog: str, count: int, seed: int, cache: Path = yosys.CACHE) -> Mutants:
@@ -79,8 +85,10 @@ def create_mutants(verilog: str, count: int, seed: int, cache: Path = yosys.CACH
     }
     kept = {line: mutant for line, mutant in mutants.items() if mutant.exists}
     inputs = {"words.il": found["words.il"], "mutants.ys": "\n".join(kept) + "\n"}
-    done = yosys.run(_MUTATE, inputs, ["mutants.v"], cache)
-    return Mutants(verilog=done.outputs["mutants.v"], listed=tuple(kept.values()))
+    mutated = yosys.run(_MUTATE, inputs, ["mutants.v"], cache).outputs["mutants.v"]
+    read = {int(number, 16) for number in _CHOSEN.findall(mutated)}
+    unread = frozenset(mutant.number for mutant in kept.values()) - read
+    return Mutants(verilog=mutated, listed=tuple(kept.values()), unread=unread)
 
 
 def _read(number: int, line: str) -> Mutant:

@@ -1,6 +1,7 @@
 """Proof that a mutant cannot be told from its circuit by anything that a stream shows.
 
-Circuit and mutant stand side by side with the same inputs, resets at any time among them.
+A mutant of a bit that nobody reads is equal. Of any other, circuit and mutant stand side by side
+with the same inputs, resets at any time among them.
 
 1. From any state, the same in both: whatever leaves and whatever is stored next is equal.
 2. The same, but for registers that may hold anything while one bit, such as a stream's valid, which
@@ -21,7 +22,9 @@ from hw import yosys
 from sim.mutation.mutants import Mutants
 from sim.mutation.opened import STATE, Miter, Netlist, flag_places, without_registers
 
-Reason = Literal["the same from any state", "the same where it counts", "the same from reset"]
+Reason = Literal[
+    "read by nobody", "the same from any state", "the same where it counts", "the same from reset"
+]
 
 _GATES = """\
 read_verilog mutants.v
@@ -76,7 +79,7 @@ class EqualityProof:
     """
 
     def __init__(self, mutants: Mutants, seconds: int = 60, cache: Path = yosys.CACHE) -> None:
-        self._seconds, self._cache = seconds, cache
+        self._seconds, self._cache, self._unread = seconds, cache, mutants.unread
         done = yosys.run(_GATES, {"mutants.v": mutants.verilog}, ["gates.json"], cache)
         self._whole: Netlist = json.loads(done.outputs["gates.json"])["modules"]["top"]
         self._opened = without_registers(self._whole)
@@ -84,6 +87,8 @@ class EqualityProof:
 
     def equal(self, number: int) -> Reason | None:
         """Return how mutant ``number`` was proved equal, or ``None``."""
+        if number in self._unread:
+            return "read by nobody"
         miter = Miter(self._opened, number)
         told = self._never_differs(miter.verilog())
         if _EQUAL in told:

@@ -43,6 +43,15 @@ EXPECTED = {
 }
 
 
+# Nobody reads the last bit of the sum.
+ROUNDED = """\
+module top (input [3:0] a, input [3:0] b, output [3:0] o);
+  wire [4:0] sum = a + b;
+  assign o = sum[4:1];
+endmodule
+"""
+
+
 def call(*arguments):
     return CliRunner().invoke(main, arguments)
 
@@ -77,6 +86,14 @@ def test_same_seed_same_mutants(tmp_path):
     assert first == second
     assert first.listed != third.listed
     assert [mutant.number for mutant in first.listed] == [1, 2, 3, 4, 5]
+
+
+def test_a_fault_that_nobody_reads_is_equal(tmp_path):
+    mutants = create_mutants(ROUNDED, 40, 1, tmp_path)
+    unread = [mutant for mutant in mutants.listed if mutant.number in mutants.unread]
+    assert {mutant.port for mutant in unread} == {"Y[0]"}
+    proof = EqualityProof(mutants, seconds=10, cache=tmp_path)
+    assert proof.equal(unread[0].number) == "read by nobody"
 
 
 def test_too_low_a_score_fails(tmp_path):
