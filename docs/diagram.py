@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/architecture.md"
-HOUSES = ("sim", "hw", "golden")
+HOUSES = ("fpga", "sim", "hw", "golden")
 COMPONENT_BASES = {"Component", "Shared"}
 
 Definition = tuple[str, str]
