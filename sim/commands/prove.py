@@ -26,6 +26,20 @@ VECTOR_OPERATORS = (
 )
 """Rows of the operator table whose modules are called as they are."""
 
+BITSTREAMS = (
+    *(("ulx3s-12f", "macro"), ("ulx3s-85f", "parallel"), ("ulx3s-85f", "softmax")),
+    *(("icebreaker", "macro"), ("icebreaker", "softmax")),
+    *(("icesugar", "macro"), ("icesugar", "softmax")),
+)
+"""Boards and designs whose figures are kept."""
+
+BITSTREAM_CIRCUITS = {
+    "macro": ("hw.macro.macro", "hw.macro.pipelined"),
+    "parallel": ("hw.macro.pipelined",),
+    "softmax": ("hw.ops.softmax",),
+}
+"""What a bitstream holds besides the link."""
+
 STEPS: dict[str, tuple[str, ...]] = {
     "accuracy": ("golden", "accuracy"),
     "ratios": ("sim", "ratios"),
@@ -58,7 +72,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     "spellings-netra": ("golden", "spellings", "--model", "netra"),
     "images": ("golden", "images"),
     "equivalence": ("sim", "equivalence"),
-    "bitstreams": ("fpga", "build", "all", "all"),
     "netlist-fpga": ("fpga", "netlist", "ulx3s-85f", "macro", "--seed", "1"),
     "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
     "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
@@ -72,6 +85,9 @@ STEPS: dict[str, tuple[str, ...]] = {
         f"mutate-{name.replace('_', '-')}": ("sim", "mutate", name, *ROW_MUTANTS)
         for name in VECTOR_OPERATORS
     },
+}
+STEPS |= {
+    f"bitstream-{board}-{design}": ("fpga", "build", board, design) for board, design in BITSTREAMS
 }
 """Measurements by name: arguments of ``python -m`` for what prints them and takes ``--json``."""
 
@@ -106,9 +122,10 @@ CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
 CIRCUITS["images"] = CIRCUITS["accuracy"] = CIRCUITS["networks"]
 CIRCUITS["netlist-fpga"] = ("hw.macro.pipelined", "fpga.netlist")
-CIRCUITS["bitstreams"] = (
-    *("fpga.build", "hw.macro.pipelined", "hw.macro.macro", "hw.ops.softmax", "hw.engine.engine"),
-)
+CIRCUITS |= {
+    f"bitstream-{board}-{design}": ("fpga.build", *BITSTREAM_CIRCUITS[design])
+    for board, design in BITSTREAMS
+}
 """Modules that a measurement holds for; those of a core where nothing is said."""
 
 
