@@ -72,7 +72,13 @@ class Recipe:
     @property
     def runtime(self) -> str:
         """Name of the variant of Verilator's runtime that this build links."""
-        return f"{'vpi' if self.vpi else 'plain'}-{'waves' if self.waves else 'silent'}"
+        blocks = "-blocks" if self.hierarchical else ""
+        return f"{'vpi' if self.vpi else 'plain'}-{'waves' if self.waves else 'silent'}{blocks}"
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether modules marked as blocks are compiled by themselves, once each."""
+        return "--hierarchical" in self.flags
 
     def digest(self, verilator: Verilator) -> str:
         """Hash of everything that decides the executable."""
@@ -133,7 +139,9 @@ def _compile(recipe: Recipe, verilator: Verilator, work: Path, cache: Path) -> N
             shutil.copyfile(runtime_object, work / runtime_object.name)
     _run(
         [
-            *("make", "--no-print-directory", "-j2", "-f", "Vtop.mk", EXECUTABLE),
+            *("make", "--no-print-directory", "-j2"),
+            *(("-f", "Vtop_hier.mk", "hier_build") if recipe.hierarchical else ()),
+            *(() if recipe.hierarchical else ("-f", "Vtop.mk", EXECUTABLE)),
             *verilator.make_flags,
             f"OPT_FAST={recipe.optimize}",
         ],

@@ -4,7 +4,6 @@
 process, with whatever faults and pauses they ask for. ``sim/accelerator/native.cpp`` is the loop.
 """
 
-import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,18 +19,13 @@ from hw.accelerator import registers
 from hw.accelerator.axi import MASTER
 from hw.accelerator.faults import Fault
 from hw.accelerator.layout import UNITS
-from hw.verilog import VerilogPlatform, emit
+from hw.verilog import VerilogPlatform
+from sim.accelerator.machine_text import machine_verilog
 from sim.build import CACHE, EXECUTABLE, Recipe
 from sim.build import build as build_recipe
-from sim.native import apart
 
 MAIN = Path(__file__).with_name("native.cpp")
 
-COMPILED_ONCE = ("core_", "macro_", "bank_")
-"""First letters of modules that keep their own functions, however often they are placed."""
-
-# A port may be named as some C++ functions are; a client that is left out compares constants.
-_ALLOWED = "".join(f"/* verilator lint_off {one} */\n" for one in ("SYMRSVDWORD", "UNSIGNED"))
 _BUS_ERROR = 3
 _OFFSETS = registers.offsets()
 _COUNTERS = tuple(
@@ -191,20 +185,15 @@ def build(
 ) -> MachineSimulator:
     """Build ``accelerator``, or any component with its ports; the build is kept."""
     bus = accelerator.signature.members[f"{MASTER}_rdata"].shape
+    verilog = machine_verilog(accelerator, platform)
+    blocks = ("--hierarchical",) if "hier_block" in verilog else ()
     recipe = Recipe(
-        verilog=machine_verilog(accelerator, platform),
+        verilog=verilog,
         main=f"#define BUS_BYTES {Shape.cast(bus).width // 8}\n{MAIN.read_text()}",
-        flags=tuple(flags),
+        flags=(*blocks, *flags),
         optimize=optimize,
     )
     return MachineSimulator(build_recipe(recipe, cache) / EXECUTABLE)
-
-
-def machine_verilog(accelerator: wiring.Component, platform: VerilogPlatform | None = None) -> str:
-    """Verilog of module ``top``, what stands in it more than once kept apart."""
-    verilog = apart(emit(accelerator, "top", platform), *COMPILED_ONCE)
-    # What depends on no signal is no event: simulators would never assign it.
-    return _ALLOWED + re.sub(r"always @\*\n(?= +\S+ = \d+'h)", "initial\n", verilog)
 
 
 def _script(job: Job, index: int, folder: Path, memory_bytes: int, base: int) -> list[str]:

@@ -9,7 +9,7 @@ from mover import Mover
 from hw.accelerator import registers
 from hw.accelerator.faults import Fault
 from hw.program.text import assemble
-from sim.accelerator.machine_bench import machine_verilog
+from sim.accelerator.machine_text import machine_verilog
 from sim.runner import BenchError, run
 
 WORD = 16
