@@ -23,6 +23,8 @@ class Format:
         Bytes from a row's begin to each element of it.
     steps
         What makes rows of the tensor as the graph has it, before it is written: (kind, spec).
+    variants
+        Of a mask: what stands before it and the words that follow, one after the other.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Format:
     block: int = 1
     signed: bool = True
     steps: tuple[tuple[str, Any], ...] = ()
+    variants: tuple[tuple[tuple[bool, ...], int], ...] = ()
 
     def lengths(self, array: np.ndarray) -> dict[str, int]:
         """The lengths that an array of this shape tells."""
@@ -54,12 +57,10 @@ class Format:
         if self.kind == "ids":
             return array.astype("<i4").tobytes()
         if self.kind == "mask":
-            blocks = -(-len(array) // self.block)
-            bits = np.zeros((blocks, 8 * self.pitch), bool)
-            for block in range(blocks):
-                part = array[block * self.block : (block + 1) * self.block]
-                bits[block, : len(part)] = part
-            return np.packbits(bits, axis=1, bitorder="little").tobytes()
+            return b"".join(
+                self._mask(np.concatenate([np.array(before, bool), array]), words)
+                for before, words in self.variants
+            )
         rows = array.reshape(-1, len(self.columns)) if array.ndim != 1 else array[None]
         content = np.zeros((len(rows), self.pitch // 2), "<i2")
         content[:, np.asarray(self.columns) // 2] = rows
@@ -85,6 +86,14 @@ class Format:
         if self.signed:
             value = (value ^ (1 << 15)) - (1 << 15)
         return value.reshape(shape)
+
+    def _mask(self, mask: np.ndarray, words: int) -> bytes:
+        """Words of a mask, bit k of each for key k of its block."""
+        bits = np.zeros((words, 8 * self.pitch), bool)
+        for word in range(words):
+            part = mask[word * self.block : (word + 1) * self.block]
+            bits[word, : len(part)] = part
+        return np.packbits(bits, axis=1, bitorder="little").tobytes()
 
     def _tokens(self, memory: np.ndarray, most: int) -> np.ndarray:
         """Tokens up to the last, ``block``, included."""

@@ -25,7 +25,7 @@ WHOLE = [
     ("small", "sentence encoder"),
     ("tiny", "sentence encoder"),
 ]
-LOOPS = ["translator, post-norm", "words, gru additive", "words, lstm additive", "words, rnn dot"]
+LOOPS = ["translator, bias token", "words, gru additive", "words, lstm additive", "words, rnn dot"]
 
 
 def inputs_of(loaded: Loaded, length: int) -> dict[str, Any]:

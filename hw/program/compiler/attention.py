@@ -81,11 +81,6 @@ class Operands:
         lanes = build.machine.lanes
         sizes = [self._head(layout, 0)[2] for layout in (query, value)]
         widest = max(sizes)
-        if len({-(-size // build.machine.word_bytes) for size in sizes}) > 1:
-            raise ValueError(
-                f"attention {name!r} has queries of {sizes[0]} and values of {sizes[1]} elements, "
-                f"which need different numbers of words: not supported"
-            )
         if -(-widest // lanes) > -(-sizes[1] // lanes):
             raise ValueError(
                 f"attention {name!r} has values of {sizes[1]} elements, fewer words than its "
@@ -106,6 +101,10 @@ class Operands:
         self.queries = self._codes("queries", queries, heads * (1 + self.code_words))
         self.keys = self._codes("keys", keys, heads * self.code_words)
         self.values = self._codes("values", keys, heads * self.code_words)
+        if sizes[0] <= (self.code_words - 1) * build.machine.word_bytes:
+            # Queries and keys end before the words that the values need.
+            for place in (self.queries, self.keys):
+                build.clear(place, name)
 
     def query(self, source: Place, head: int, offset: int) -> None:
         """Codes of a head's queries, each with its row scale."""
@@ -146,7 +145,8 @@ class Operands:
             reads.append(build.span(place))
         if mask is not None:
             values["mask"] = mask.first
-            reads.append(Span(first=mask.first, words=mask.block.words))
+            blocks = -(-build.most(mask.count) // build.machine.key_block)
+            reads.append(Span(first=mask.first, words=blocks))
         first, beats = out.part(head), self.beats
         build.schedule.emit(
             "attend",
@@ -200,9 +200,12 @@ class Operands:
         values: Mapping[str, int],
         what: str,
         changes: tuple[Change, ...] = (),
-        count: Length | None = None,
+        row: int = 0,
     ) -> None:
         first, words, size = self._head(source.layout, head)
+        if row:
+            left = Length(constant=self.build.most(codes.count) - row)
+            codes = replace(codes, first=codes.first + row * codes.stride, count=left)
         part = replace(
             source,
             layout=Layout((size,), self.build.machine.lanes),
@@ -217,6 +220,6 @@ class Operands:
                 changes=changes,
                 remark=f"{self.name}, {what} of head {head}",
             ),
-            source.count if count is None else count,
+            source.count,
             size,
         )

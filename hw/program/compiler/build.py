@@ -102,10 +102,14 @@ class Build:
         """Rows with zeros around them: behind as many as there are, whatever their number."""
         rows = Length(constant=before + self.most(count) + behind)
         whole = self.place(name, "rows", layout, rows, layout.words, compact=True)
-        zeros = np.zeros(layout.words * self.machine.word_bytes, np.uint8)
-        region = self.memory.add(f"zeros {layout.words}", zeros)
-        self.load(region, whole, layout.words, 0, remark=f"{name}, margins")
+        self.clear(whole, f"{name}, margins")
         return replace(whole, count=count, first=whole.first + before * whole.stride)
+
+    def clear(self, place: Place, remark: str) -> None:
+        """Zeros in every word of every row."""
+        words = len(place.columns)
+        zeros = np.zeros(words * self.machine.word_bytes, np.uint8)
+        self.load(self.memory.add(f"zeros {words}", zeros), place, words, 0, remark=remark)
 
     def place(
         self,

@@ -8,14 +8,14 @@ from hw.program.compiler import attention, moves, products, rows, windows
 from hw.program.compiler.additive import additive
 from hw.program.compiler.build import Build
 from hw.program.compiler.finish import finish
-from hw.program.compiler.inputs import load_input, steps_by_host
+from hw.program.compiler.inputs import load_input, masks_behind, steps_by_host
 from hw.program.compiler.layout import Place
 from hw.program.compiler.layouts import Layouts
 from hw.program.compiler.lengths import Lengths, length_of
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
 from hw.program.compiler.steps import STAGES, Step, steps
-from hw.program.compiler.tokens import TokenLoop, dependent, one_row
+from hw.program.compiler.tokens import TokenLoop, dependent
 from hw.program.compiler.transfers import store
 from hw.program.decoding import Decoding
 from hw.program.formats import Format
@@ -117,6 +117,7 @@ class Compiler:
         """Write the instructions of these operators."""
         build = self.build
         host = {one.name for chain in self.by_host.values() for one in chain}
+        host |= {one.name for name in self.graph.inputs for one in masks_behind(self.graph, name)}
         operators = tuple(one for one in operators if one.name not in host)
         keep = set(self.graph.tensors) if build.trace else set()
         found = steps(self.graph, operators, keep)
@@ -145,7 +146,10 @@ class Compiler:
             self.lower[kind] = lambda step: loop.kept[step.operators[0].name].step()
         self.lower["additive_attention"] = loop.additive
         self.lower["position"] = lambda step: loop.position(step.operators[0])
-        self.lower["prepend"] = one_row
+        self.lower["prepend"] = loop.prepend
+        for one in again:
+            if one.kind == "prepend":
+                build.inside.pop(one.inputs[0], None)
         loop.begin()
         self.run(tuple(again))
         self.outputs = {"tokens": loop.end(build.places[logits])}
@@ -171,7 +175,10 @@ class Compiler:
         """Load an input, unless it is in the buffer."""
         build = self.build
         source = self.by_host[name][0].inputs[0] if name in self.by_host else name
-        if name in build.places or source not in self.graph.inputs:
+        for mask in self.graph.inputs:
+            if any(one.name == name for one in masks_behind(self.graph, mask)):
+                name = source = mask
+        if name in build.places or source in self.inputs or source not in self.graph.inputs:
             return
         self.inputs[source] = load_input(build, name, self.by_host.get(name, ()))
 

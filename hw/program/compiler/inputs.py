@@ -5,6 +5,7 @@ from typing import Any
 from golden.graph import Graph, Operator
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Layout, Place
+from hw.program.compiler.lengths import Length
 from hw.program.compiler.transfers import load_words
 from hw.program.formats import Format
 
@@ -31,8 +32,19 @@ def steps_by_host(graph: Graph) -> dict[str, tuple[Operator, ...]]:
     return found
 
 
+def masks_behind(graph: Graph, name: str) -> tuple[Operator, ...]:
+    """Masks that are an input with learned keys before it: the host writes each of them."""
+    return tuple(
+        one
+        for one in graph.operators
+        if one.kind == "prepend" and one.inputs[0] == name and graph.tensors[one.name].bits == 1
+    )
+
+
 def kind_of(graph: Graph, name: str) -> str:
     """Whether an input holds ids, a mask or rows."""
+    if masks_behind(graph, name):
+        return "mask"
     for operator in graph.operators:
         if operator.kind == "embedding" and operator.inputs[0] == name:
             return "ids"
@@ -65,22 +77,41 @@ def load_input(build: Build, name: str, chain: tuple[Operator, ...]) -> Format:
             steps=steps,
         )  # fmt: skip
     length = build.rows_of_vector(name)
-    most = build.most(length)
-    block = machine.key_block
-    words = -(-most * 4 // machine.word_bytes) if kind == "ids" else -(-most // block)
-    region = build.memory.reserve(source, words * machine.word_bytes)
-    given = build.scratch(words, f"input {name!r}")
-    place = Place(
-        kind=kind,
-        layout=Layout((1,), machine.lanes),
-        count=length,
-        first=given.first,
-        stride=1,
-        columns=(0,),
-        block=given,
-    )
-    build.places[name] = place
+    if kind == "ids":
+        words = -(-build.most(length) * 4 // machine.word_bytes)
+        variants: dict[tuple[bool, ...], list[str]] = {(): [name]}
+    else:
+        words, variants = 0, {(): [name]}
+        for one in masks_behind(build.graph, name):
+            before = tuple(bool(x) for x in build.number(one.inputs[1]))
+            variants.setdefault(before, []).append(one.name)
+    sizes = [
+        words or -(-(build.most(length) + len(before)) // machine.key_block) for before in variants
+    ]
+    region = build.memory.reserve(source, sum(sizes) * machine.word_bytes)
+    given = build.scratch(sum(sizes), f"input {name!r}")
+    first = given.first
+    for (before, names), size in zip(variants.items(), sizes, strict=True):
+        for one_name in names:
+            build.places[one_name] = build.share(
+                Place(
+                    kind=kind,
+                    layout=Layout((1,), machine.lanes),
+                    count=length + Length(constant=len(before)),
+                    first=first,
+                    stride=1,
+                    columns=(0,),
+                    block=given,
+                )
+            )
+        first += size
+    build.release(given)
     load_words(build, region, given, source)
     return Format(
-        kind=kind, address=region.address, pitch=machine.word_bytes, shape=shape, block=block
+        kind=kind,
+        address=region.address,
+        pitch=machine.word_bytes,
+        shape=shape,
+        block=machine.key_block,
+        variants=tuple(zip(variants, sizes, strict=True)) if kind == "mask" else (),
     )

@@ -5,11 +5,8 @@ A tensor of which a loop over tokens holds one row at a time makes one step, wit
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from golden.graph import Operator
 from golden.operator_spec import AdditiveAttentionSpec, AttentionRecurrentSpec
-from golden.spec import RowScaleSpec
 from hw.program.compiler import vector
 from hw.program.compiler.additive import Additive
 from hw.program.compiler.attention import Numbers, Operands, require_spec
@@ -182,15 +179,9 @@ def start_states(
                 layout.elements,
             )
             continue
-        if source:
-            region = build.constant_rows(source, layout)
-        else:
-            region = build.memory.add(f"zeros {layout.words}", np.zeros(
-                layout.words * build.machine.word_bytes, np.uint8))  # fmt: skip
+        if not source:
+            build.clear(place, name)
+            continue
+        region = build.constant_rows(source, layout)
         build.load(region, place, layout.words, 0, remark=name)
     return states
-
-
-def static(scale: int) -> RowScaleSpec:
-    """Codes by a static scale."""
-    return RowScaleSpec(static_scale=scale)

@@ -13,9 +13,9 @@ import numpy as np
 from golden.graph import Graph, Operator
 from hw.program.compiler import vector
 from hw.program.compiler.additive import Additive
-from hw.program.compiler.attention import Numbers, Operands, require_spec
 from hw.program.compiler.build import Build
 from hw.program.compiler.cells import ONE
+from hw.program.compiler.kept_attention import KeptAttention
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
 from hw.program.compiler.loop import begin
@@ -28,9 +28,6 @@ from hw.program.compiler.transfers import load_words
 from hw.program.decoding import Decoding
 from hw.program.fields import CONDITIONS
 from hw.program.formats import Format
-
-STEPS = "steps"
-"""The length that counts the tokens that were read: rows of the keys so far."""
 
 
 def dependent(graph: Graph, growing: str) -> tuple[list[Operator], list[Operator]]:
@@ -53,7 +50,7 @@ class TokenLoop:
         self.build, self.decoding = build, decoding
         lengths = build.lengths
         self.index, self.token = lengths.new_register(), lengths.new_register()
-        self.steps = lengths.name_register(STEPS, decoding.limit)
+        self._steps: dict[int, int] = {}
         self.kept: dict[str, Any] = {}
         width = build.machine.word_bytes
         self._tokens: Region = build.memory.reserve("tokens", decoding.limit * width)
@@ -68,7 +65,7 @@ class TokenLoop:
         build.single = {self.decoding.growing, *made}
         for one in operators:
             if one.kind == "attention":
-                self.kept[one.name] = KeptAttention(build, one, made, self.index)
+                self.kept[one.name] = KeptAttention(build, one, operators, self.index, self.keys)
             elif one.kind == "additive_attention":
                 key, value = (build.places[name] for name in one.inputs[1:3])
                 self.kept[one.name] = Additive(
@@ -81,6 +78,14 @@ class TokenLoop:
             elif one.kind == "activation":
                 function(build, one.spec)
 
+    def keys(self, rows: int) -> Length:
+        """How many keys there are at a step: those of the tokens, and ``rows`` before them."""
+        name = f"steps, {rows} before"
+        if rows not in self._steps:
+            limit = self.decoding.limit + rows
+            self._steps[rows] = self.build.lengths.name_register(name, limit)
+        return Length(names=(name,))
+
     def begin(self) -> None:
         """The first token, the counters, the loop's border."""
         build, place = self.build, self._word
@@ -90,7 +95,8 @@ class TokenLoop:
         load_words(build, region, place.block, "first token")
         build.places[self.decoding.growing] = build.share(place)
         build.schedule.emit("set", values={"to": self.index}, remark="index")
-        build.schedule.emit("set", values={"to": self.steps, "value": 1}, remark="steps")
+        for rows, register in self._steps.items():
+            build.schedule.emit("set", values={"to": register, "value": 1 + rows}, remark="steps")
         begin(build, "token")
 
     def end(self, logits: Place) -> Format:
@@ -119,7 +125,7 @@ class TokenLoop:
             reads=[build.span(self._word)],
             remark="token",
         )
-        for register in (self.index, self.steps):
+        for register in (self.index, *self._steps.values()):
             values = {"to": register, "left": register, "alone": 1, "value": 1}
             schedule.emit("add", values=values, remark="one token more")
         compare = {"immediate": 1, "left": self.token, "value": self.decoding.end}
@@ -154,6 +160,12 @@ class TokenLoop:
         query = self.build.places[operator.inputs[0]]
         self.kept[operator.name](query, self.build.make(operator.name))
 
+    def prepend(self, step: Step) -> None:
+        """Rows before the first token came before the loop: a step has its own row only."""
+        (operator,) = step.operators
+        places = self.build.places
+        places[operator.name] = self.build.share(places[operator.inputs[0]])
+
     def position(self, operator: Operator) -> None:
         """The row of a table that belongs to this step."""
         build = self.build
@@ -181,60 +193,3 @@ class TokenLoop:
             ],
             remark=operator.name,
         )
-
-
-class KeptAttention:
-    """Attention of one query at a time: codes of keys and values stay in the buffer.
-
-    Those of the source are made once, before the loop; those of the tokens grow by a row a step.
-    """
-
-    def __init__(self, build: Build, operator: Operator, made: set[str], index: int) -> None:
-        self.build, self.operator, self.index = build, operator, index
-        self.spec = operator.spec
-        require_spec(build, operator.name, self.spec)
-        names = operator.inputs
-        self.numbers = Numbers.of(build, names[3:8])
-        self.grows = names[1] in made
-        if self.grows != (names[2] in made):
-            raise ValueError(f"attention {operator.name!r} grows by keys or values alone")
-        layouts = [build.layouts[name] for name in names[:3]]
-        keys = Length(names=(STEPS,)) if self.grows else build.places[names[1]].count
-        self.operands = Operands(
-            build, operator.name, self.spec.heads, layouts[0], keys, layouts[2], ONE
-        )
-        if not self.grows:
-            for head in range(self.spec.heads):
-                self._keep(head)
-
-    def step(self) -> None:
-        """This step's query, and its key and value where they grow."""
-        build, names = self.build, self.operator.inputs
-        query = build.places[names[0]]
-        mask = build.places[names[8]] if len(names) > 8 else None
-        out = build.make(self.operator.name)
-        for head in range(self.spec.heads):
-            self.operands.query(query, head, int(self.numbers.offsets[0]))
-            if self.grows:
-                self._keep(head)
-            self.operands.attend(out, head, self.numbers, self.spec, mask)
-
-    def _keep(self, head: int) -> None:
-        """Codes of a head's keys and values; of one row behind those before it."""
-        key, value = (self.build.places[name] for name in self.operator.inputs[1:3])
-        for place, target, write, scales in (
-            (key, self.operands.keys, self.operands.key, self.numbers.key_scale),
-            (value, self.operands.values, self.operands.value, self.numbers.value_scale),
-        ):
-            changes: tuple[Change, ...] = ()
-            if self.grows:
-                changes = (Change(field="codes", register=self.index, factor=target.stride),)
-            write(place, head, int(scales[head]), changes=changes)
-
-
-def one_row(step: Step) -> None:
-    """A prepend would put rows before the first token only."""
-    raise ValueError(
-        f"operator {step.operators[0].name!r} puts rows before the first token: not supported in "
-        f"a loop over tokens"
-    )
