@@ -56,19 +56,20 @@ class Expectation:
     def __init__(
         self, plan: VectorPlan, buffer: np.ndarray, instructions: Sequence[VectorInstruction]
     ) -> None:
-        self.before = buffer.copy()
-        self.buffer = buffer.copy()
         state = VectorState(plan)
-        self.reads: dict[str, list[int]] = {name: [] for name in OPERANDS}
+        # The buffer before the first instruction and after each.
+        self.buffers = [buffer.copy()]
+        self.reads: list[dict[str, list[int]]] = []
+        self.writes: list[dict[str, int]] = []
         words: dict[str, list[np.ndarray]] = {name: [] for name in OPERANDS}
-        self.writes = dict.fromkeys(RESULTS, 0)
         for one in instructions:
-            for name, addresses in reads(plan, one).items():
-                self.reads[name] += addresses
-                words[name].append(self.buffer[addresses])
-            for name, count in writes(plan, one).items():
-                self.writes[name] += count
-            execute(one, self.buffer, state)
+            buffer = self.buffers[-1].copy()
+            self.reads.append(reads(plan, one))
+            self.writes.append(writes(plan, one))
+            for name, addresses in self.reads[-1].items():
+                words[name].append(buffer[addresses])
+            execute(one, buffer, state)
+            self.buffers.append(buffer)
         self.inputs: dict[str, Beats] = {
             f"{name}__words": np.concatenate([
                 np.zeros((0, plan.word_bytes), np.uint8),
@@ -77,38 +78,50 @@ class Expectation:
             for name in OPERANDS
         }
         self.inputs["instructions"] = instruction_beats(instructions)
-        self.outputs = {f"{name}__requests": len(self.reads[name]) for name in OPERANDS}
-        self.outputs |= {f"{name}__requests": count for name, count in self.writes.items()}
+        self.outputs = {f"{name}__requests": len(self._addresses(name)) for name in OPERANDS}
+        for name in RESULTS:
+            self.outputs[f"{name}__requests"] = sum(one.get(name, 0) for one in self.writes)
         self.outputs["completions"] = len(instructions)
 
     @property
     def after(self) -> Mapping[str, Mapping[str, np.ndarray]]:
         """Words come after their requests."""
         return {
-            f"{name}__words": {f"{name}__requests": np.arange(len(self.reads[name])) + 1}
+            f"{name}__words": {f"{name}__requests": np.arange(len(self._addresses(name))) + 1}
             for name in OPERANDS
         }
 
+    def _addresses(self, name: str) -> list[int]:
+        return [address for one in self.reads for address in one.get(name, [])]
+
     def check(self, result: Result) -> None:
-        """Raise ``AssertionError`` at the first difference."""
+        """Raise ``AssertionError`` at the first difference; each instruction follows its last."""
         for name in OPERANDS:
             found = unpack(unsigned(8 * ADDRESS_BYTES), result.beats[f"{name}__requests"])
-            np.testing.assert_array_equal(found, self.reads[name], f"addresses of {name}")
-        written = self.before.copy()
-        cycles = [result.cycles[f"{name}__requests"] for name in RESULTS]
-        beats = np.concatenate([result.beats[f"{name}__requests"] for name in RESULTS])
-        # Instructions follow each other: what was written last counts.
-        beats = beats[np.argsort(np.concatenate(cycles), kind="stable")]
-        addresses = unpack(unsigned(8 * ADDRESS_BYTES), beats)
-        for address, beat in zip(addresses, beats, strict=True):
-            written[address] = beat[ADDRESS_BYTES:][: written.shape[1]]
-        places = np.flatnonzero((written != self.buffer).any(axis=1))
-        if len(places):
-            first = places[0]
-            raise AssertionError(
-                f"word {first} is {written[first].view('<i2')}, not "
-                f"{self.buffer[first].view('<i2')}; {len(places)} words differ"
-            )
+            np.testing.assert_array_equal(found, self._addresses(name), f"addresses of {name}")
+        places = dict.fromkeys((*OPERANDS, *RESULTS), 0)
+        ended = -1
+        for number, (read, write) in enumerate(zip(self.reads, self.writes, strict=True)):
+            written, expected = self.buffers[number].copy(), self.buffers[number + 1]
+            cycles = []
+            for name, count in ((name, len(addresses)) for name, addresses in read.items()):
+                part = slice(places[name], places[name] + count)
+                assert (result.cycles[f"{name}__requests"][part] > ended).all(), "read too early"
+                places[name] += count
+            for name, count in write.items():
+                part = slice(places[name], places[name] + count)
+                beats = result.beats[f"{name}__requests"][part]
+                addresses = unpack(unsigned(8 * ADDRESS_BYTES), beats)
+                written[addresses] = beats[:, ADDRESS_BYTES:][:, : written.shape[1]]
+                cycles.append(result.cycles[f"{name}__requests"][part])
+                places[name] += count
+            ended = max([ended, *np.concatenate([[], *cycles])])
+            assert result.cycles["completions"][number] > ended, "completed too early"
+            for place in np.flatnonzero((written != expected).any(axis=1)):
+                raise AssertionError(
+                    f"instruction {number}: word {place} is {written[place].view('<i2')}, not "
+                    f"{expected[place].view('<i2')}"
+                )
         assert not unpack(unsigned(4), result.beats["completions"]).any(), "a fault"
 
 
