@@ -26,6 +26,9 @@ from sim.build import build as build_recipe
 
 MAIN = Path(__file__).with_name("native.cpp")
 
+OPTIMIZE = "-O1 -march=native"
+"""Flags of the C++ compiler: more takes longer to compile a machine than most runs of it take."""
+
 _BUS_ERROR = 3
 _OFFSETS = registers.offsets()
 _COUNTERS = tuple(
@@ -180,7 +183,7 @@ def build(
     *,
     platform: VerilogPlatform | None = None,
     flags: Sequence[str] = (),
-    optimize: str = Recipe.optimize,
+    optimize: str = OPTIMIZE,
     cache: Path = CACHE,
 ) -> MachineSimulator:
     """Build ``accelerator``, or any component with its ports; the build is kept."""

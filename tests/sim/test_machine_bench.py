@@ -25,7 +25,7 @@ LOAD, STORE = UNITS.index("load"), UNITS.index("store")
 
 @pytest.fixture(scope="module")
 def simulator():
-    return build(Mover(word_bytes=WORD, bus_bytes=BUS), optimize="-O1")
+    return build(Mover(word_bytes=WORD, bus_bytes=BUS))
 
 
 def binary(text):
