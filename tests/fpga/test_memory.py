@@ -1,0 +1,86 @@
+"""The memory that link and AXI4 master share."""
+
+import numpy as np
+import pytest
+
+from fpga.link.bus import REQUEST, RESPONSE
+from fpga.link.memory import SharedMemory
+from sim import native
+from sim.beats import pack, unpack
+from sim.row import GRID
+
+SIZE = 1024
+
+
+@pytest.mark.parametrize("bus_bytes", [4, 16])
+def test_what_one_side_writes_the_other_reads(bus_bytes):
+    simulator = native.build(SharedMemory(SIZE, bus_bytes), flags=["-Wno-CASEINCOMPLETE"])
+    shapes = {name: port.shape for name, port in simulator.ports.items()}
+    rng = np.random.default_rng(bus_bytes)
+    words, parts = SIZE // 4, bus_bytes // 4
+    # The link writes all words in any order, one of them beyond; the master reads bursts, then
+    # writes others over them; the link reads everything back.
+    order = rng.permutation(words)
+    first = rng.integers(0, 1 << 32, words)
+    bursts = 30
+    lengths = rng.integers(1, 17, bursts)
+    starts = rng.integers(0, SIZE // bus_bytes - lengths + 1)
+    written = rng.integers(0, 1 << 32, (int(lengths.sum()), parts))
+    ends = np.cumsum(lengths)
+    memory = first.copy()
+    read = np.concatenate([
+        memory.reshape(-1, parts)[start : start + length]
+        for start, length in zip(starts, lengths, strict=True)
+    ])
+    for start, length, end in zip(starts, lengths, ends, strict=True):
+        memory.reshape(-1, parts)[start : start + length] = written[end - length : end]
+    last = np.isin(np.arange(1, ends[-1] + 1), ends).astype(np.int64)
+    address = np.concatenate([order, [words], np.arange(words), [words]])
+    write = np.concatenate([np.ones(words + 1, np.int64), np.zeros(words + 1, np.int64)])
+    data = np.concatenate([first[order], np.zeros(words + 2, np.int64)])
+    data[words] = 1
+    # One more of each kind of burst begins beyond the memory.
+    addresses = {"addr": np.append(starts * bus_bytes, SIZE), "len": np.append(lengths - 1, 0)}
+    inputs = {
+        "bus__request": pack(REQUEST, {"address": address, "write": write, "data": data}),
+        "memory__ar": pack(shapes["memory__ar"], addresses),
+        "memory__aw": pack(shapes["memory__aw"], addresses),
+        "memory__w": beats_of(np.vstack([written, written[:1]]), np.append(last, 1), bus_bytes),
+    }
+    outputs = {
+        "bus__response": len(address),
+        "memory__r": int(ends[-1]) + 1,
+        "memory__b": bursts + 1,
+    }
+    reads_done = np.concatenate([np.zeros(words + 1), np.full(words + 1, bursts + 1)])
+    after = {
+        "memory__ar": {"bus__response": np.full(bursts + 1, words + 1)},
+        "memory__aw": {"memory__r": np.full(bursts + 1, outputs["memory__r"])},
+        "bus__request": {"memory__b": reads_done.astype(np.int64)},
+    }
+    for seed, traffic in enumerate(GRID):
+        pauses = {"idle": traffic.idle, "stall": traffic.stall, "burst": traffic.burst}
+        result = simulator.run(inputs, outputs, after=after, seed=seed, **pauses)
+        told = unpack(RESPONSE, result.beats["bus__response"])
+        assert np.flatnonzero(told["error"]).tolist() == [words, 2 * words + 1]
+        assert told["data"][words + 1 : -1].tolist() == memory.tolist()
+        beats = result.beats["memory__r"][:, :bus_bytes].copy().view("<u4")
+        assert beats[:-1].tolist() == read.tolist()
+        flags = tail_bits(result.beats["memory__r"], bus_bytes)
+        assert (flags >> 2).tolist() == [*last.tolist(), 1]
+        assert (flags & 3).tolist() == [0] * int(ends[-1]) + [2]
+        answers = unpack(shapes["memory__b"], result.beats["memory__b"])["resp"]
+        assert answers.tolist() == [0] * bursts + [2]
+
+
+def beats_of(words: np.ndarray, last: np.ndarray, bus_bytes: int) -> np.ndarray:
+    """Written beats: a field of ``sim.beats`` has up to 64 bits, so they are put together here."""
+    data = words.astype("<u4").view(np.uint8).reshape(len(words), bus_bytes)
+    tail = np.zeros((len(words), 4), np.uint8)
+    tail[:, 0] = last
+    return np.hstack([data, tail])
+
+
+def tail_bits(beats: np.ndarray, bus_bytes: int) -> np.ndarray:
+    """Response and last flag of read beats."""
+    return beats[:, bus_bytes].astype(np.int64)
