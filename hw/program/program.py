@@ -40,8 +40,6 @@ class Program:
     symbols: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     buffer_words: int = 0
     """The highest word of the buffer that is used, plus one."""
-    lengths_out: Mapping[str, int] = field(default_factory=dict)
-    """Addresses of words that hold lengths that the program itself finds, by name."""
 
     @property
     def memory_bytes(self) -> int:
@@ -85,8 +83,6 @@ class Program:
     ) -> dict[str, np.ndarray]:
         """Outputs, or the traced tensors, in the memory behind a run."""
         lengths = self.lengths(inputs)
-        for name, address in self.lengths_out.items():
-            lengths[name] = int(memory[address : address + 4].view("<u4")[0])
         formats = self.traced if traced else self.outputs
         return {name: format.unpack(memory, lengths) for name, format in formats.items()}
 

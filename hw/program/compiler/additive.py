@@ -108,8 +108,8 @@ def additive(build: Build, operator: Operator) -> None:
     if query.count == ONE:
         attend(query, out)
     else:
-        with rows_loop(build, operator.name, query.count) as loop:
-            attend(replace(query, count=ONE), out, loop.index)
+        with rows_loop(build, operator.name, query.count) as index:
+            attend(replace(query, count=ONE), out, index)
     attend.release()
 
 

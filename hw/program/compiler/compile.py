@@ -90,7 +90,6 @@ class Compiler:
         self.inputs: dict[str, Format] = {}
         self.outputs: dict[str, Format] = {}
         self.traced: dict[str, Format] = {}
-        self.lengths_out: dict[str, int] = {}
         self.lower: dict[str, Callable[[Step], None]] = {
             "linear": lambda step: products.linears(self.build, step.operators),
             "vector": lambda step: rows.rows(self.build, step),
@@ -185,7 +184,7 @@ class Compiler:
     def finish(self) -> Program:
         """The program."""
         self.build.schedule.emit("end")
-        return finish(self.build, self.inputs, self.outputs, self.traced, self.lengths_out)
+        return finish(self.build, self.inputs, self.outputs, self.traced)
 
     def _store(self, name: str, formats: dict[str, Format], region_name: str) -> None:
         """Write a tensor to memory, and remember how it lies there."""

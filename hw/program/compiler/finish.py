@@ -18,7 +18,6 @@ def finish(
     inputs: dict[str, Format],
     outputs: dict[str, Format],
     traced: dict[str, Format],
-    lengths_out: dict[str, int],
 ) -> Program:
     """The program of everything that was written."""
     nodes = [*_sums(build), *build.schedule.with_weights_ahead()]
@@ -66,7 +65,6 @@ def finish(
         traced=moved(traced),
         symbols={one.name: (base + one.address, one.size) for one in build.memory.regions.values()},
         buffer_words=build.buffer.most,
-        lengths_out={name: base + address for name, address in lengths_out.items()},
     )
 
 

@@ -2,24 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from hw.program.compiler.build import Build
 from hw.program.compiler.lengths import Length
 from hw.program.fields import CONDITIONS
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loop:
-    """A loop over rows: ``index`` is the register that holds the row at hand."""
-
-    index: int
-    reverse: bool = False
-
-
 @contextmanager
-def rows_loop(build: Build, name: str, count: Length, reverse: bool = False) -> Iterator[Loop]:
+def rows_loop(build: Build, name: str, count: Length, reverse: bool = False) -> Iterator[int]:
     """A body for each of ``count`` rows, at least one, the last first with ``reverse``.
+
+    What it is given is the register that holds the row at hand.
 
     All units are idle when a body begins, so that its lags only count what is in it.
     """
@@ -37,7 +30,7 @@ def rows_loop(build: Build, name: str, count: Length, reverse: bool = False) -> 
     else:
         schedule.emit("set", values={"to": index}, remark=name)
     begin(build, label)
-    yield Loop(index=index, reverse=reverse)
+    yield index
     step = {"to": index, "left": index, "alone": 1, "value": -1 if reverse else 1}
     schedule.emit("add", values=step, remark=name)
     if reverse:

@@ -42,10 +42,10 @@ class Recurrent:
         build, operator = self.build, self.operator
         gates = build.places[operator.inputs[0]]
         outputs = [build.make(name) for name in operator.outputs]
-        with rows_loop(build, operator.name, gates.count, operator.spec.reverse) as loop:
-            self.cell.step(operator.kind, gates, self.weights, self.states, {"a": loop.index})
+        with rows_loop(build, operator.name, gates.count, operator.spec.reverse) as index:
+            self.cell.step(operator.kind, gates, self.weights, self.states, {"a": index})
             for state, output in zip(self.states, outputs, strict=False):
-                self.cell.rows({"a": state}, "a", output, moved={"result": loop.index})
+                self.cell.rows({"a": state}, "a", output, moved={"result": index})
         self.release()
 
     def step(self) -> None:
@@ -110,10 +110,10 @@ class AttentionRecurrent:
         build, operator = self.build, self.operator
         gates = build.places[operator.inputs[0]]
         outputs = [build.make(name) for name in operator.outputs]
-        with rows_loop(build, operator.name, gates.count) as loop:
-            self._one(gates, {"a": loop.index})
+        with rows_loop(build, operator.name, gates.count) as index:
+            self._one(gates, {"a": index})
             for state, output in zip((*self.states, self.context), outputs, strict=True):
-                self.cell.rows({"a": state}, "a", output, moved={"result": loop.index})
+                self.cell.rows({"a": state}, "a", output, moved={"result": index})
         self.release()
 
     def step(self) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 
 from hw.program.instructions import Count, unit_of
 
-ADDRESS_FIELDS = ("address",)
 WEIGHTS_AHEAD = 1
 """Passes whose weights are asked for before the pass in front of them."""
 

@@ -13,7 +13,7 @@ from golden.operator_spec import (
     ResidualAddSpec,
     SoftmaxSpec,
 )
-from golden.spec import RequantizeSpec, RowScaleSpec
+from golden.spec import RowScaleSpec
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Place
 from hw.program.compiler.lengths import Length
@@ -194,8 +194,3 @@ def _require_width(build: Build, name: str, width: int) -> None:
 def add_spec(operator: Operator) -> None:
     """Raise ``ValueError`` unless the vector unit computes this sum."""
     _require(operator, operator.spec, ResidualAddSpec(), "the vector unit")
-
-
-def require(spec: RequantizeSpec) -> bool:
-    """Whether the vector unit rescales so."""
-    return spec == RequantizeSpec()
