@@ -81,6 +81,43 @@ def test_random_instructions_write_what_the_model_writes(simulator):
     expectation.check(result)
 
 
+def test_what_random_instructions_seldom_show(simulator):
+    rng = np.random.default_rng(3)
+    buffer = rng.integers(0, 256, (2048, 16), dtype=np.uint8)
+    base, upper = rng.integers(-(1 << 15), 1 << 15, (2, 400))
+    write_rows(buffer, 600, 0, ((base & 0xFFFF) | ((upper - base) << 32)).astype("<i8")[None])
+    places = {"a": 0, "b": 50, "c": 100, "d_distance": 50, "a_stride": 2, "b_stride": 2}
+    places |= {"c_stride": 2, "rows": 1300, "rows_stride": 2, "elements": 16}
+
+    def rows(flags, **slots):
+        return instruction(Opcode.ROWS, (2, 0), flags, **places | slots)
+
+    expectation = Expectation(
+        PLAN,
+        buffer,
+        [
+            # Sums that saturate, cells of every format.
+            rows({"rows": 1, "combine": Combine.ADD}),
+            *(
+                rows({"rows": 1, "combine": Combine.CELL}, cell_fraction_bits=bits)
+                for bits in (4, 11, 15)
+            ),
+            # What lies behind a row's last element counts for nothing.
+            rows({"rows": 1, "scale": Scale.L2_NORMALIZE}, elements=5, multiplier=40000, offset=39),
+            # Ranks that are not asked for do not leave with the next instruction's.
+            rows({"top_k": 1}, ranks=1),
+            rows({"top_k": 1}, ranks=2, a=20),
+            # The second load begins at its own first segment.
+            instruction(Opcode.TABLE, (1, 0), first=600, elements=256),
+            instruction(Opcode.TABLE, (1, 0), first=650, elements=256, table=1),
+            rows({"rows": 1, "table": 1}),
+            rows({"rows": 1, "table": 1}, table=1),
+        ],
+    )
+    result = simulator.run(expectation.inputs, expectation.outputs, after=expectation.after)
+    expectation.check(result)
+
+
 ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}
 
 
