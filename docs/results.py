@@ -6,6 +6,7 @@ that was measured on another state of the RTL is marked so.
 
 import json
 from pathlib import Path
+from typing import Any
 
 from docs.figures.attention import ATTENTION_FIGURES
 from docs.figures.macro import MACRO_FIGURES
@@ -25,15 +26,20 @@ def render(results: Path = RESULTS, rtl: str | None = None) -> str:
     """Return the table; raise ``FileNotFoundError`` naming a result that was not measured."""
     lines = ["| figure | value | command |", "| --- | --- | --- |"]
     for figure in FIGURES:
-        path = results / f"{figure.result}.json"
-        if not path.exists():
-            raise FileNotFoundError(f"{path} is missing: run `python -m sim prove {figure.result}`")
-        kept = json.loads(path.read_text())
-        value = figure.value(kept["figures"])
-        if kept["rtl"] != (rtl or step_hash(figure.result)):
+        kept = {name: _read(results, name) for name in (figure.result, *figure.more)}
+        value = figure.value(*(one["figures"] for one in kept.values()))
+        if any(one["rtl"] != (rtl or step_hash(name)) for name, one in kept.items()):
             value += f" ({STALE})"
-        lines.append(f"| {figure.text} | {value} | `{figure.command or kept['command']}` |")
+        command = figure.command or kept[figure.result]["command"]
+        lines.append(f"| {figure.text} | {value} | `{command}` |")
     return "\n".join(lines)
+
+
+def _read(results: Path, name: str) -> Any:
+    path = results / f"{name}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run `python -m sim prove {name}`")
+    return json.loads(path.read_text())
 
 
 def redraw(page: str, table: str) -> str:

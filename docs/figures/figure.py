@@ -17,14 +17,17 @@ class Figure:
         Name of the file in results/, without its ending.
     value
         The figure as text, from the file's ``figures``.
+    more
+        Further files, whose ``figures`` the value takes after those of the first.
     command
         What prints it, where that is not the file's own command.
     """
 
     text: str
     result: str
-    value: Callable[[Any], str]
+    value: Callable[..., str]
     command: str | None = None
+    more: tuple[str, ...] = ()
 
 
 def ratio(*path: str) -> Callable[[Any], str]:
@@ -66,3 +69,13 @@ def combinational(*blocks: str) -> Callable[[Any], str]:
 
 def scores(*targets: str) -> Callable[[Any], str]:
     return lambda figures: ", ".join(f"{figures['targets'][one]['percent']:.1f}" for one in targets)
+
+
+def lowest_scores(*mutated: Any) -> str:
+    """The lowest score of all, then of each row of the operator table its lowest."""
+    rows = {
+        figures["row"]: min(target["percent"] for target in figures["targets"].values())
+        for figures in mutated
+    }
+    told = ", ".join(f"{row} {percent:.1f}" for row, percent in rows.items())
+    return f"{min(rows.values()):.1f} ({told})"
