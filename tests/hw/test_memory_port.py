@@ -12,6 +12,8 @@ from hw.accelerator.memory_port import READERS, MemoryPort
 WORD = 16
 SIZE = 1 << 14
 BASE = 3 << 12
+GIVEN = 11
+"""Words of a client that stops in the middle of a burst."""
 
 
 def start(bus_bytes=WORD, size=SIZE, **options):
@@ -236,7 +238,29 @@ def test_errors_of_the_bus_are_faults(kind, code):
     run(simulator, 1000)
 
 
-@pytest.mark.parametrize("when", [*range(1, 40, 3), 70, 100])
+def test_writes_have_ended_when_memory_has_answered():
+    port, simulator, _ = start(latency=50)
+    rng = np.random.default_rng(1)
+    requests = [{"address": 0, "words": 4, "last": 1}]
+    simulator.add_testbench(sender(port.store.requests, requests, rng))
+    simulator.add_testbench(sender(port.store.words, range(4), rng))
+
+    async def bench(ctx):
+        assert ctx.get(port.drained)
+        await ctx.tick().until(port.bus.aw.valid)
+        waited = 0
+        while not ctx.get(port.store.written):
+            assert not ctx.get(port.drained)
+            await ctx.tick()
+            waited += 1
+        await ctx.tick()
+        assert waited > 50 and ctx.get(port.drained)
+
+    simulator.add_testbench(bench)
+    run(simulator, 500)
+
+
+@pytest.mark.parametrize("when", [*range(1, 40, 6), 70, 100])
 def test_a_halt_ends_what_was_begun_and_nothing_more(when):
     port, simulator, memory = start(4, latency=20, stall=0.3)
     rng = np.random.default_rng(when)
@@ -248,7 +272,7 @@ def test_a_halt_ends_what_was_begun_and_nothing_more(when):
     simulator.add_testbench(sender(port.store.requests, written, rng), background=True)
 
     # The client that writes stops in the middle of a burst.
-    simulator.add_testbench(sender(port.store.words, range(11), rng), background=True)
+    simulator.add_testbench(sender(port.store.words, range(GIVEN), rng), background=True)
 
     async def bench(ctx):
         await ctx.tick().repeat(when)
@@ -259,7 +283,11 @@ def test_a_halt_ends_what_was_begun_and_nothing_more(when):
         assert not ctx.get(port.bus.ar.valid) and not ctx.get(port.bus.aw.valid)
         beats = sum(count for kind, _, count in memory.bursts if kind == "read")
         assert len(memory.read_cycles) == beats
-        await ctx.tick().repeat(100)
+        written = sum(count for kind, _, count in memory.bursts if kind == "write")
+        assert written * 4 <= GIVEN * WORD
+        for _ in range(100):
+            _, _, answered = await ctx.tick().sample(port.bus.b.valid)
+            assert not answered
         assert len(memory.bursts) == begun and ctx.get(port.drained)
 
     simulator.add_testbench(bench)
