@@ -27,9 +27,8 @@ VECTOR_OPERATORS = (
 """Rows of the operator table whose modules are called as they are."""
 
 BITSTREAMS = (
-    *(("ulx3s-12f", "macro"), ("ulx3s-85f", "parallel"), ("ulx3s-85f", "softmax")),
-    *(("icebreaker", "macro"), ("icebreaker", "softmax")),
-    *(("icesugar", "macro"), ("icesugar", "softmax")),
+    *(("ulx3s-12f", "macro"), ("ulx3s-85f", "softmax")),
+    *(("icebreaker", "macro"), ("icebreaker", "softmax"), ("icesugar", "softmax")),
 )
 """Boards and designs whose figures are kept."""
 
