@@ -71,7 +71,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "spellings-netra": ("golden", "spellings", "--model", "netra"),
     "images": ("golden", "images"),
     "equivalence": ("sim", "equivalence"),
-    "netlist-fpga": ("fpga", "netlist", "ulx3s-85f", "macro", "--seed", "1"),
+    "netlist-ecp5": ("fpga", "netlist", "ulx3s-85f", "macro", "--seed", "1"),
+    "netlist-ice40": ("fpga", "netlist", "icebreaker", "macro", "--seed", "1"),
     "netlist-macro": ("sim", "netlist", "macro", "--seed", "1"),
     "netlist-core": ("sim", "netlist", "core", "--seed", "1"),
     "netlist-layer-norm": ("sim", "netlist", "layer_norm", "--seed", "1"),
@@ -120,7 +121,8 @@ CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
 CIRCUITS["images"] = CIRCUITS["accuracy"] = CIRCUITS["networks"]
-CIRCUITS["netlist-fpga"] = ("hw.macro.pipelined", "fpga.netlist")
+CIRCUITS["netlist-ecp5"] = ("hw.macro.pipelined", "fpga.netlist")
+CIRCUITS["netlist-ice40"] = ("hw.macro.macro", "fpga.netlist")
 CIRCUITS |= {
     f"bitstream-{board}-{design}": ("fpga.build", *BITSTREAM_CIRCUITS[design])
     for board, design in BITSTREAMS
