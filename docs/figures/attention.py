@@ -20,6 +20,11 @@ def _softmax(key: str) -> Callable[[Any], str]:
     return value
 
 
+def _contexts(figures: Any) -> str:
+    shares = [figures["attention"][f"{bits} bits"]["int8_within_one"] for bits in (8, 10, 12)]
+    return ", ".join(f"{100 * share:.1f}" for share in shares)
+
+
 def _shares(**shape: float) -> Callable[[Any], str]:
     """Share of the array's products that are useful, of the case of this shape."""
 
@@ -79,6 +84,16 @@ ATTENTION_FIGURES = (
         "a cycle",
         result="area-engine",
         value=_per_product,
+    ),
+    Figure(
+        text="mutation score of the engine's bench, 100 mutants, %",
+        result="mutate-engine",
+        value=scores("small"),
+    ),
+    Figure(
+        text="attention's contexts within one INT8 code of exact, of 8, 10 and 12 bits, %",
+        result="softmax",
+        value=_contexts,
     ),
     Figure(
         text="softmax, 16 scores summed and 64 codes a cycle: gate equivalents + flip-flops; "
