@@ -225,5 +225,5 @@ SOFTMAX_DIVIDER = Operator(
         ),
     },
     stimulus=_softmax_stimulus,
-    count=1500,
+    count=500,
 )
