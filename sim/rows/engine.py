@@ -67,7 +67,9 @@ def draw_job(
 
 def _multipliers(rng: np.random.Generator) -> NDArray[np.int64]:
     """Of scores and contexts: of full length, or of any."""
-    return rng.integers(1 << 14, 1 << 16, 2) >> rng.choice([0, 0, rng.integers(14)], 2)
+    return rng.integers(1 << 14, 1 << 16, 2) >> rng.choice(
+        np.array([0, 0, int(rng.integers(14))]), 2
+    )
 
 
 def stimulus(point: Point, rng: np.random.Generator, count: int) -> Stimulus:
