@@ -134,4 +134,3 @@ def _image(program: Program, given: Mapping[str, Any], whole: bool) -> dict[int,
         one.address: np.frombuffer(one.pack(np.asarray(given[name])), np.uint8)
         for name, one in program.inputs.items()
     }
-
