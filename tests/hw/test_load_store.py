@@ -160,8 +160,8 @@ def test_rows_are_gathered_by_ids_that_were_just_loaded(rows, stall):
     memory = bench.memory.data
     memory[64 : 64 + 4 * rows] = ids.tobytes()
     bench.run([
-        instruction(1, 64, 0, 3, ids_at, 0),
         instruction(0, 64, 0, 3, 0, 0),
+        instruction(1, 64, 0, 3, ids_at, 0),
         instruction(rows, 1024, 5 * WORD, words, to, 4, ids_at, table, flags=1),
         instruction(2, 0, WORD, 1, ids_at, 1),
     ])
