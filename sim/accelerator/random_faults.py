@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from hw.accelerator import registers
+from hw.accelerator.axi import BURST_BEATS
 from hw.accelerator.faults import Fault
 from hw.program.instructions import BYTES
 from hw.program.program import Program
@@ -102,7 +103,7 @@ def _faulty(
     if kind == "read":
         return replace(job, read_error=int(rng.integers(beats[0])))
     if kind == "write":
-        return replace(job, write_error=int(rng.integers(beats[1])))
+        return replace(job, write_error=int(rng.integers(beats[1] // BURST_BEATS + 1)))
     if kind == "silent":
         return replace(job, silent=int(rng.integers(sum(beats))))
     if kind in {"reset", "abort"}:

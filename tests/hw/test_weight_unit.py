@@ -147,7 +147,8 @@ def draw(rng, count):
 @pytest.mark.parametrize("stall", [0.0, 0.4])
 def test_every_beat(bus_bytes, stall):
     bench = Bench(bus_bytes=bus_bytes, stall=stall, seed=bus_bytes)
-    bench.run(draw(bench.rng, 25 * bus_bytes // WORD))
+    shared = instruction(32, 2, 2, group_bits=1, first=3)
+    bench.run([*draw(bench.rng, 24 * bus_bytes // WORD), shared])
 
 
 def test_channels_are_given_while_weights_go_on():
