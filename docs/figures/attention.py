@@ -53,10 +53,7 @@ def _operators(kind: str) -> Callable[[Any], str]:
     return value
 
 
-UNMEASURED = ("softmax_divider", "additive_attention")
-VECTOR_MUTANTS = tuple(
-    f"mutate-{name.replace('_', '-')}" for name in VECTOR_OPERATORS if name not in UNMEASURED
-)
+VECTOR_MUTANTS = tuple(f"mutate-{name.replace('_', '-')}" for name in VECTOR_OPERATORS)
 
 HEADS = {"heads": 12, "head_size": 64}
 
