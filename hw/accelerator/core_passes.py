@@ -55,8 +55,7 @@ def last_group(groups: Value) -> Value:
 
 def padded_rows(rows: Value, groups: Value) -> Value:
     """Rows filled up so that every row group has as many."""
-    last = last_group(groups)
-    return ((rows + last) & ~last)[: COUNT_BITS + 1]
+    return ((rows + last_group(groups)) >> groups << groups)[: COUNT_BITS + 1]
 
 
 def members(cores: int, tiles: Value, groups: Value, group: Value | None = None) -> list[Value]:

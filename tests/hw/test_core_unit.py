@@ -11,7 +11,7 @@ from hw.core.plan import CorePlan
 from sim.accelerator.unit_bench import header, instruction, run_unit
 
 WORD, CORES, SETS = 16, 4, 4
-SPEC = CoreSpec(macro=MacroSpec(lanes=8, columns=8, weight_sets=SETS), macros=2, rows=16)
+SPEC = CoreSpec(macro=MacroSpec(lanes=8, columns=8, weight_sets=SETS), macros=2, rows=64)
 
 
 def beats(
@@ -58,15 +58,13 @@ def beats(
 def test_core_unit(feeder: str) -> None:
     """Products of random sizes over row groups, tiles of K and columns, one after the other."""
     rng = np.random.default_rng(list(FEEDERS).index(feeder))
-    contents = np.zeros((1024, WORD), np.uint8)
+    contents = np.zeros((4096, WORD), np.uint8)
     instructions, weights, channels, expected = [], [], [], []
-    place, result, first = 0, 640, 0
+    place, result, first = 0, 2048, 0
     for case in range(5):
         bits = int(rng.integers(0, 3))
         tiles = int(rng.integers(1, CORES // (1 << bits) + 1))
-        k_tiles, rows = int(rng.integers(1, 7)), int(rng.integers(1, 14))
-        if case == 3:
-            rows = 0
+        k_tiles, rows = int(rng.integers(1, 7)), (5, 37, 13, 0, 34)[case]
         stride, result_stride = k_tiles + 1, tiles + case % 2
         codes = rng.integers(-127, 128, (rows, k_tiles * WORD))
         scale = RowScale(rng.integers(1 << 15, 1 << 16, rows), rng.integers(-12, -6, rows))
@@ -91,9 +89,9 @@ def test_core_unit(feeder: str) -> None:
             first = (first + k_tiles) % SETS
         place += rows * stride
         result += rows * result_stride
-    assert place <= 640
-    assert result <= 1024
-    unit = CoreUnit(SPEC, CorePlan(macro=FEEDERS[feeder]), CORES, 10)
+    assert place <= 2048
+    assert result <= 4096
+    unit = CoreUnit(SPEC, CorePlan(macro=FEEDERS[feeder]), CORES, 12)
     after, _ = run_unit(
         unit,
         contents,

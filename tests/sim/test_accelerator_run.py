@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from golden.networks.instances import sample
+from golden.networks.instances import BERT, sample
+from golden.networks.transformer import sentence_encoder
+from golden.networks.weights import random_weights
+from golden.quantize import quantize_network
 from hw.accelerator.plan import PLANS
 from hw.program import compile_network
 from sim.__main__ import main
 from sim.accelerator.inputs import integer_inputs
 from sim.accelerator.machine_bench import MachineSimulator
-from sim.accelerator.networks import load
+from sim.accelerator.networks import Loaded, load, settings
 from sim.accelerator.run import RunError, first_difference, golden_tensors, run_rtl, simulator
 
 TINY = PLANS["tiny"]
@@ -23,9 +26,10 @@ def machine() -> MachineSimulator:
     return simulator(TINY)
 
 
-def runs_of(machine: MachineSimulator, name: str, lengths: tuple[int, ...], **timing: Any) -> None:
+def runs_of(
+    machine: MachineSimulator, loaded: Loaded, lengths: tuple[int, ...], **timing: Any
+) -> None:
     """Every tensor, or the tokens, of one program at these lengths equal golden's."""
-    loaded = load(name, TINY.machine)
     program = compile_network(
         loaded.graph,
         TINY.machine,
@@ -44,12 +48,19 @@ def runs_of(machine: MachineSimulator, name: str, lengths: tuple[int, ...], **ti
 
 @pytest.mark.parametrize("timing", [{}, {"latency": 3, "stall": 0.4, "seed": 7}])
 def test_every_tensor_of_an_encoder(machine: MachineSimulator, timing: dict[str, Any]) -> None:
-    runs_of(machine, "sentence encoder", (9, 20, 1), **timing)
+    runs_of(machine, load("sentence encoder", TINY.machine), (9, 20, 1), **timing)
+
+
+def test_more_rows_than_any_block(machine: MachineSimulator) -> None:
+    """Several blocks of keys, more queries than the engine keeps, rows of more than six bits."""
+    real = sentence_encoder("long", replace(BERT, positions=90), random_weights(3))
+    graph = quantize_network(real, [sample(real, 1, 90)], settings(TINY.machine))
+    runs_of(machine, Loaded(graph=graph, maximums={"tokens": 90}), (33, 90, 65))
 
 
 @pytest.mark.parametrize("name", ["translator, post-norm", "words, gru additive", "vilbert"])
 def test_decoders_recurrence_and_two_streams(machine: MachineSimulator, name: str) -> None:
-    runs_of(machine, name, (9,))
+    runs_of(machine, load(name, TINY.machine), (9,))
 
 
 def test_a_difference_and_a_fault_are_told(machine: MachineSimulator) -> None:
