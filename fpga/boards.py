@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fpga.designs import FAMILIES, Design
+from fpga.design import Design
+from fpga.designs import FAMILIES
 from fpga.identity import Identity, board_number
 
 BAUD = 1_000_000
@@ -73,11 +74,14 @@ class Board:
 
     @property
     def designs(self) -> Mapping[str, Design]:
-        """Designs by name, those that ask for more multipliers than there are left out."""
+        """Designs by name, those that ask for more than is on the chip left out."""
+        chip = self.chip
         return {
             name: design
-            for name, design in FAMILIES[self.chip.family].items()
-            if design.multipliers <= self.chip.multipliers
+            for name, design in FAMILIES[chip.family].items()
+            if design.tables <= chip.tables
+            and design.memories <= chip.memories
+            and design.multipliers <= chip.multipliers
         }
 
     def design(self, name: str) -> Design:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fpga import tools
 from fpga.boards import Board
-from fpga.designs import Design
+from fpga.design import Design
 from fpga.top import Top
 from hw.yosys import write_atomically
 

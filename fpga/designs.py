@@ -1,61 +1,15 @@
-"""Designs that fit a family of FPGAs: a row of the operator table at a size of its own."""
+"""Designs that fit a family of FPGAs, each at a size of its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from amaranth.lib import wiring
-
-from fpga.identity import design_hash
-from fpga.link.streams import Streams
+from fpga.design import AcceleratorDesign, Design, StreamDesign
 from golden.operator_spec import AttentionSpec, SoftmaxSpec
 from golden.spec import MacroSpec
 from hw.engine.plan import EnginePlan
 from hw.macro.pipelined import PipelinedPlan
 from hw.macro.plan import MacroPlan
 from hw.ops.plan import MaxFinderPlan, SoftmaxPlan
-from sim.operators import operator
-from sim.row import Operator, Point
-
-
-@dataclass(frozen=True, kw_only=True)
-class Design:
-    """What is put behind the link.
-
-    row
-        Name of the row of the operator table that builds and checks it.
-    point
-        Its spec and plan.
-    megahertz
-        Clock that it is built for.
-    depth
-        Words that each of its outputs can keep.
-    multipliers
-        Of its chip's that it needs.
-    synthesis
-        Further options of Yosys' synthesis for the family.
-    """
-
-    name: str
-    row: str
-    point: Point
-    megahertz: float
-    depth: int = 512
-    multipliers: int = 0
-    synthesis: tuple[str, ...] = ()
-
-    @property
-    def operator(self) -> Operator:
-        """Its row."""
-        return operator(self.row)
-
-    @property
-    def number(self) -> int:
-        """Hash that tells it apart."""
-        return design_hash(self.name, self.point)
-
-    def target(self) -> wiring.Component:
-        """Return the component that stands behind the bus."""
-        return Streams(self.operator.component(self.point), self.depth)
+from sim.row import Point
 
 
 def _designs(*designs: Design) -> dict[str, Design]:
@@ -63,7 +17,7 @@ def _designs(*designs: Design) -> dict[str, Design]:
 
 
 ECP5 = _designs(
-    Design(
+    StreamDesign(
         name="macro",
         row="pipelined_macro",
         point=Point(
@@ -73,14 +27,14 @@ ECP5 = _designs(
         megahertz=80,
         synthesis=("-nodsp",),
     ),
-    Design(
+    StreamDesign(
         name="parallel",
         row="pipelined_macro",
         point=Point(spec=MacroSpec(columns=16), plan=PipelinedPlan(products="multipliers")),
         megahertz=80,
         multipliers=128,
     ),
-    Design(
+    StreamDesign(
         name="softmax",
         row="softmax",
         point=Point(
@@ -88,7 +42,7 @@ ECP5 = _designs(
         ),
         megahertz=60,
     ),
-    Design(
+    StreamDesign(
         name="engine",
         row="engine",
         point=Point(
@@ -97,17 +51,18 @@ ECP5 = _designs(
         ),
         megahertz=40,
     ),
+    AcceleratorDesign(name="accelerator", config="images", memory_bytes=1 << 17, megahertz=25),
 )
 
 ICE40 = _designs(
-    Design(
+    StreamDesign(
         name="macro",
         row="macro",
         point=Point(spec=MacroSpec(columns=4), plan=MacroPlan(bits_per_cycle=1, products="plain")),
         megahertz=18,
         depth=256,
     ),
-    Design(
+    StreamDesign(
         name="softmax",
         row="softmax",
         point=Point(

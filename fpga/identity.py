@@ -5,7 +5,6 @@ import zlib
 from dataclasses import dataclass
 
 from fpga.link.frame import MAGIC, PROTOCOL
-from sim.row import Point
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ def board_number(name: str) -> int:
     return zlib.crc32(name.encode())
 
 
-def design_hash(name: str, point: Point) -> int:
-    """Hash of a design: its name, spec and plan, 64 bits."""
-    text = f"{name}: {point.spec!r}, {point.plan!r}"
+def design_hash(name: str, *parts: object) -> int:
+    """Hash of a design: its name and what decides it, such as spec and plan; 64 bits."""
+    text = f"{name}: {', '.join(map(repr, parts))}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")

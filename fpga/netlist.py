@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fpga.designs import Design
+from fpga.design import StreamDesign
 from fpga.simulation import flat_verilog
 from hw import yosys
 
@@ -14,7 +14,7 @@ MULTIPLIER = "MULT18X18D"
 """Yosys' share tells only its ports: its behaviour without registers stands here."""
 
 
-def netlist(design: Design, family: str, cache: Path = yosys.CACHE) -> str:
+def netlist(design: StreamDesign, family: str, cache: Path = yosys.CACHE) -> str:
     """Return the component of ``design`` after synthesis for ``family``, its module called ``top``.
 
     It is mapped by the command that maps a bitstream; then each cell is replaced by its model.

@@ -2,6 +2,7 @@
 
 from fpga.boards import board
 from fpga.build import Report
+from fpga.design import StreamDesign
 from hw.macro.step import digit_count
 
 
@@ -11,7 +12,7 @@ def rate(report: Report) -> float | None:
     None for designs that are no macro.
     """
     design = board(report.board).design(report.design)
-    if design.row not in ("macro", "pipelined_macro"):
+    if not isinstance(design, StreamDesign) or design.row not in ("macro", "pipelined_macro"):
         return None
     spec = design.point.spec
     plan = design.point.plan.macro if design.row == "pipelined_macro" else design.point.plan

@@ -11,7 +11,7 @@ from amaranth.hdl import ClockDomain, Fragment, Value
 from amaranth.lib import wiring
 
 from fpga.boards import Board
-from fpga.designs import Design
+from fpga.design import Design
 from fpga.hosted import Hosted
 from sim.build import CACHE, EXECUTABLE, Recipe, build
 

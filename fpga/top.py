@@ -9,7 +9,7 @@ from amaranth.lib.io import Buffer
 
 from fpga.boards import Board
 from fpga.clock import ecp5_dividers, ecp5_pll, ice40_dividers, ice40_pll
-from fpga.designs import Design
+from fpga.design import Design
 from fpga.hosted import Hosted
 
 RESET_CYCLES = 1 << 10

@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from fpga.boards import board
+from fpga.design import StreamDesign
 from fpga.netlist import netlist
 from hw.yosys import write_atomically
 from sim import native
@@ -30,6 +31,8 @@ def run_netlist(
     """Run the bench of DESIGN on its netlist of BOARD's cells: what nextpnr is given."""
     chosen = board(board_name)
     design = chosen.design(design_name)
+    if not isinstance(design, StreamDesign):
+        raise ValueError(f"{design_name!r} has no bench of its own: name a row of the table")
     row = design.operator
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     count = 10 * row.count if count is None else count

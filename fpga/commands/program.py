@@ -8,7 +8,7 @@ import click
 
 from fpga.boards import Board, board
 from fpga.build import folder_of
-from fpga.designs import Design
+from fpga.design import Design
 
 LOADER = "openFPGALoader"
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import serial
 
 from fpga.boards import BAUD, BOARDS, Board
-from fpga.designs import Design
+from fpga.design import Design
 from fpga.identity import Identity
 from fpga.link.frame import (
     IDENTITY_WORDS,

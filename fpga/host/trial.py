@@ -6,7 +6,7 @@ from time import perf_counter
 import numpy as np
 
 from fpga.boards import Board
-from fpga.designs import Design
+from fpga.design import StreamDesign
 from fpga.host.client import Client, Port
 from fpga.host.streams import StreamHost
 from sim.beats import pack
@@ -22,7 +22,7 @@ class Trial:
     seconds: float
 
 
-def run_trial(port: Port, board: Board, design: Design, seed: int, count: int) -> Trial:
+def run_trial(port: Port, board: Board, design: StreamDesign, seed: int, count: int) -> Trial:
     """Send about ``count`` results' worth of the row's stimulus; raise ``Mismatch`` on any bit.
 
     What has to come first, such as weights, is sent first, and all of it.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -24,6 +24,18 @@ WATCHDOG = 1_000_000
 
 class RunError(StreamError):
     """A program did not come to its end; the message has status, unit and cycle."""
+
+
+class Made(Protocol):
+    """What some machine made: tensors by name, as golden has them."""
+
+    @property
+    def outputs(self) -> Mapping[str, np.ndarray]:
+        """Those that it was asked for."""
+
+    @property
+    def traced(self) -> Mapping[str, np.ndarray]:
+        """Those that were kept for comparison."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +78,7 @@ def run_rtl(
     """
     jobs = [
         Job(
-            image=_image(program, given, whole=index == 0),
+            image=memory_parts(program, given, whole=index == 0),
             results={"memory": (0, program.memory_bytes)},
             arguments=program.registers(given),
             limit=CYCLES,
@@ -104,7 +116,7 @@ def golden_tensors(loaded: Loaded, inputs: Mapping[str, Any]) -> dict[str, np.nd
     return {"tokens": np.array(tokens)}
 
 
-def first_difference(graph: Graph, run: Run, golden: Mapping[str, np.ndarray]) -> str | None:
+def first_difference(graph: Graph, run: Made, golden: Mapping[str, np.ndarray]) -> str | None:
     """Operator, tensor and index where the machine first differs from golden, in graph order."""
     makers = {name: one for one in graph.operators for name in one.outputs}
     order = {name: index for index, name in enumerate(makers)}
@@ -126,8 +138,8 @@ def first_difference(graph: Graph, run: Run, golden: Mapping[str, np.ndarray]) -
     return None
 
 
-def _image(program: Program, given: Mapping[str, Any], whole: bool) -> dict[int, np.ndarray]:
-    """What memory gets before a run: all at first, later the inputs only."""
+def memory_parts(program: Program, given: Mapping[str, Any], whole: bool) -> dict[int, np.ndarray]:
+    """What memory gets before a run, by address: all at first, later the inputs only."""
     if whole:
         return {0: program.memory(given)}
     return {

@@ -10,7 +10,7 @@ import pytest
 import serial
 
 from fpga.boards import BOARDS, Board
-from fpga.designs import Design
+from fpga.design import Design
 from fpga.host.client import Client, LinkError, open_port
 from fpga.host.trial import run_trial
 from fpga.simulation import program_of, served

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fpga.designs import Design
+from fpga.design import StreamDesign
 from fpga.netlist import models, netlist
 from golden.spec import MacroSpec
 from hw.macro.pipelined import PipelinedPlan
@@ -15,14 +15,14 @@ from sim.row import Mismatch, Point, Traffic
 SPEC = MacroSpec(lanes=2, columns=1, weight_sets=2, input_bits=4, weight_bits=4)
 SERIAL = MacroPlan(bits_per_cycle=1, products="plain")
 DESIGNS = {
-    "planes": Design(
+    "planes": StreamDesign(
         name="planes",
         row="pipelined_macro",
         point=Point(spec=SPEC, plan=PipelinedPlan(macro=SERIAL)),
         megahertz=1,
         synthesis=("-nodsp",),
     ),
-    "multipliers": Design(
+    "multipliers": StreamDesign(
         name="multipliers",
         row="pipelined_macro",
         point=Point(spec=SPEC, plan=PipelinedPlan(products="multipliers")),
@@ -31,7 +31,7 @@ DESIGNS = {
 }
 
 
-def verify(design: Design, verilog: str) -> None:
+def verify(design: StreamDesign, verilog: str) -> None:
     component = design.operator.component(design.point)
     component._MustUse__used = True
     simulator = native.build(component, verilog=verilog)

@@ -1,0 +1,167 @@
+"""The accelerator behind the link: its memory in block RAM, its registers, its interrupt."""
+
+from enum import IntEnum
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from fpga.link.axi_lite import AxiLiteMaster
+from fpga.link.bus import ADDRESS_BITS, BusSignature
+from fpga.link.memory import SharedMemory
+from hw.accelerator import registers
+from hw.accelerator.accelerator import Accelerator
+from hw.accelerator.axi import MASTER, SLAVE, memory_signature, register_signature
+from hw.accelerator.machine import Machine
+from hw.accelerator.plan import FEEDERS, AcceleratorPlan
+
+PLANS = {
+    # The trained ViT: 17 tokens of 64, heads of 32, one table of 256 segments.
+    "images": AcceleratorPlan(
+        machine=Machine(
+            word_bytes=16,
+            cores=1,
+            buffer_words=1 << 11,
+            key_block=8,
+            head_size=32,
+            longest=32,
+            core_rows=32,
+            width=64,
+            longest_codes=128,
+            segments=256,
+            ranks=1,
+            bus_bytes=16,
+        ),
+        macro=FEEDERS["fixed"],
+        query_rows=32,
+        latency=4,
+        output_lanes=4,
+    ),
+}
+"""Sizes of ``tiny`` made small, its cores' macros bit-serial: what fits an FPGA."""
+
+OFFSET_BITS = ADDRESS_BITS - 2
+
+
+class Part(IntEnum):
+    """Upper two bits of the link's address: what it reaches.
+
+    INTERRUPT
+        One word, read only: whether a program has ended or failed.
+    """
+
+    MEMORY = 0
+    REGISTERS = 1
+    INTERRUPT = 2
+
+
+def place(part: Part, byte: int = 0) -> int:
+    """Address of the link, in words, of a byte of ``part``."""
+    return part << OFFSET_BITS | byte >> 2
+
+
+class HostedAccelerator(wiring.Component):
+    """An accelerator whose memory is ``memory_bytes`` on the chip, which the link reads and writes.
+
+    Memory begins at bus address 0. A request of the link takes the memory's or the registers' own
+    cycles, and waits while a burst is under way.
+
+    Members
+    -------
+    bus : of the link; ``place`` tells its addresses
+    """
+
+    def __init__(self, plan: AcceleratorPlan, memory_bytes: int) -> None:
+        self.plan, self.memory_bytes = plan, memory_bytes
+        super().__init__({"bus": In(BusSignature())})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        bus_bytes = self.plan.machine.bus_bytes
+        m.submodules.accelerator = accelerator = Accelerator(self.plan)
+        m.submodules.memory = memory = SharedMemory(self.memory_bytes, bus_bytes)
+        m.submodules.registers = slave = AxiLiteMaster(registers.ADDRESS_BITS)
+        m.submodules.split = split = Split(len(Part))
+        wiring.connect(m, wiring.flipped(self.bus), split.bus)
+        wiring.connect(m, split.parts[Part.MEMORY], memory.bus)
+        wiring.connect(m, split.parts[Part.REGISTERS], slave.bus)
+        attach(m, accelerator, MASTER, memory_signature(bus_bytes), memory.memory)
+        attach(m, accelerator, SLAVE, register_signature(registers.ADDRESS_BITS), slave.registers)
+        pin = split.parts[Part.INTERRUPT]
+        m.d.comb += pin.request.ready.eq(~pin.response.valid | pin.response.ready)
+        with m.If(pin.request.ready):
+            m.d.sync += [
+                pin.response.valid.eq(pin.request.valid),
+                pin.response.p.data.eq(accelerator.interrupt),
+                pin.response.p.error.eq(pin.request.p.write | pin.request.p.address.any()),
+            ]
+        return m
+
+
+class Split(wiring.Component):
+    """Gives each request to the part that its upper two bits name; beyond ``count`` is an error.
+
+    Latency is zero, of an error one cycle. One request is under way at a time.
+
+    Members
+    -------
+    bus : of the link
+    parts : buses with the other bits of the address
+    """
+
+    def __init__(self, count: int) -> None:
+        if not 1 <= count <= 1 << ADDRESS_BITS - OFFSET_BITS:
+            raise ValueError(f"a bus has 1 to 4 parts, not {count!r}")
+        self.count = count
+        super().__init__({"bus": In(BusSignature()), "parts": Out(BusSignature()).array(count)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        request, response = self.bus.request, self.bus.response
+        number, chosen = request.p.address[OFFSET_BITS:], Signal(range(self.count + 1))
+        nowhere = Signal()
+        with m.If(request.valid & request.ready):
+            m.d.sync += chosen.eq(number)
+        with m.If(number >= self.count):
+            m.d.comb += request.ready.eq(~nowhere)
+            with m.If(request.valid & request.ready):
+                m.d.sync += [nowhere.eq(1), chosen.eq(self.count)]
+        with m.If(nowhere):
+            m.d.comb += [response.valid.eq(1), response.p.error.eq(1)]
+            with m.If(response.ready):
+                m.d.sync += nowhere.eq(0)
+        for index, part in enumerate(self.parts):
+            m.d.comb += [
+                part.request.payload.eq(request.payload),
+                part.request.p.address.eq(request.p.address[:OFFSET_BITS]),
+                part.request.valid.eq(request.valid & (number == index)),
+                part.response.ready.eq(response.ready & (chosen == index)),
+            ]
+            with m.If(number == index):
+                m.d.comb += request.ready.eq(part.request.ready)
+            with m.If(chosen == index):
+                m.d.comb += [
+                    response.payload.eq(part.response.payload),
+                    response.valid.eq(part.response.valid),
+                ]
+        return m
+
+
+def attach(
+    m: Module, top: wiring.Component, prefix: str, signature: wiring.Signature, other: Any
+) -> None:
+    """Connect the flat ports ``prefix`` of ``top`` to the streams of ``other``.
+
+    ``signature`` is that of what stands inside of ``top``; what ``other`` has no use for is left.
+    """
+    for channel, member in signature.members.items():
+        stream = getattr(other, channel)
+        fields = member.signature.members["payload"].shape.members
+        forth = [(f"{channel}{name}", Value.cast(stream.p[name])) for name in fields]
+        forth.append((f"{channel}valid", stream.valid))
+        back = [(f"{channel}ready", stream.ready)]
+        # Ready goes against the stream.
+        driven, drives = (forth, back) if member.flow is Out else (back, forth)
+        m.d.comb += [value.eq(getattr(top, f"{prefix}_{name}")) for name, value in driven]
+        m.d.comb += [getattr(top, f"{prefix}_{name}").eq(value) for name, value in drives]

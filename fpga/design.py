@@ -1,0 +1,107 @@
+"""What can stand behind a board's link: a row of the operator table, or the accelerator."""
+
+import importlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+from amaranth.lib import wiring
+
+from fpga.identity import design_hash
+from fpga.link.streams import Streams
+from sim.operators import operator
+from sim.row import Operator, Point
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design(ABC):
+    """What is put behind the link.
+
+    megahertz
+        Clock that it is built for.
+    tables, memories, multipliers
+        Of its chip's that it needs, where not every chip of the family has them.
+    synthesis
+        Further options of Yosys' synthesis for the family.
+    """
+
+    name: str
+    megahertz: float
+    tables: int = 0
+    memories: int = 0
+    multipliers: int = 0
+    synthesis: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def number(self) -> int:
+        """Hash that tells it apart."""
+
+    @abstractmethod
+    def target(self) -> wiring.Component:
+        """Return the component that stands behind the bus."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamDesign(Design):
+    """A row of the operator table at a size of its own.
+
+    row
+        Name of the row that builds and checks it.
+    point
+        Its spec and plan.
+    depth
+        Words that each of its outputs can keep.
+    """
+
+    row: str
+    point: Point
+    depth: int = 512
+
+    @property
+    def operator(self) -> Operator:
+        """Its row."""
+        return operator(self.row)
+
+    @property
+    def number(self) -> int:
+        """Hash of name, spec and plan."""
+        return design_hash(self.name, self.point.spec, self.point.plan)
+
+    def target(self) -> wiring.Component:
+        """Return the row's component with its streams on the bus."""
+        return Streams(self.operator.component(self.point), self.depth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorDesign(Design):
+    """The accelerator with memory on the chip.
+
+    config
+        Its plan by name, in ``fpga.accelerator``.
+    memory_bytes
+        Memory that link and accelerator share.
+    """
+
+    config: str
+    memory_bytes: int
+
+    @property
+    def plan(self) -> Any:
+        """Its ``hw.accelerator.plan.AcceleratorPlan``."""
+        return self._module().PLANS[self.config]
+
+    @property
+    def number(self) -> int:
+        """Hash of name, plan and size."""
+        return design_hash(self.name, self.plan, self.memory_bytes)
+
+    def target(self) -> wiring.Component:
+        """Return accelerator and memory behind the bus."""
+        component: wiring.Component = self._module().HostedAccelerator(self.plan, self.memory_bytes)
+        return component
+
+    @staticmethod
+    def _module() -> Any:
+        # By name: figures of the other designs do not hang on the accelerator's sources.
+        return importlib.import_module("fpga.accelerator")
