@@ -1,5 +1,6 @@
 """The accelerator behind the link: its memory in block RAM, its registers, its interrupt."""
 
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -15,10 +16,45 @@ from hw.accelerator.accelerator import Accelerator
 from hw.accelerator.axi import MASTER, SLAVE, memory_signature, register_signature
 from hw.accelerator.machine import Machine
 from hw.accelerator.plan import FEEDERS, AcceleratorPlan
+from hw.accelerator.vector.plan import VectorPlan
+from hw.core.plan import CorePlan
+from hw.engine.plan import EnginePlan
+from hw.macro.plan import MacroPlan
 
-PLANS = {
+
+@dataclass(frozen=True, kw_only=True)
+class CompactPlan(AcceleratorPlan):
+    """An accelerator for bit-serial macros on a small chip: units as fast as those, no faster.
+
+    A core has one requantizer, which takes a column per cycle as the macros take a bit; the engine
+    takes two scores per cycle; the vector unit has no softmax of whole rows, since attention is the
+    engine's, and one layer norm at a time.
+    """
+
+    macro: MacroPlan = field(default_factory=lambda: FEEDERS["fixed"])
+    query_rows: int = 32
+    latency: int = 1
+    output_lanes: int = 1
+
+    @property
+    def core_plan(self) -> CorePlan:
+        """Of each core."""
+        return replace(super().core_plan, requantizer_lanes=1)
+
+    @property
+    def engine_plan(self) -> EnginePlan:
+        """Of the engine."""
+        return replace(super().engine_plan, softmax_lanes=2)
+
+    @property
+    def vector_plan(self) -> VectorPlan:
+        """Of the vector unit."""
+        return replace(super().vector_plan, softmax=None, units=1)
+
+
+PLANS: dict[str, AcceleratorPlan] = {
     # The trained ViT: 17 tokens of 64, heads of 32, one table of 256 segments.
-    "images": AcceleratorPlan(
+    "images": CompactPlan(
         machine=Machine(
             word_bytes=16,
             cores=1,
@@ -30,16 +66,12 @@ PLANS = {
             width=64,
             longest_codes=128,
             segments=256,
-            ranks=1,
-            bus_bytes=16,
+            ranks=0,
+            bus_bytes=8,
         ),
-        macro=FEEDERS["fixed"],
-        query_rows=32,
-        latency=4,
-        output_lanes=4,
     ),
 }
-"""Sizes of ``tiny`` made small, its cores' macros bit-serial: what fits an FPGA."""
+"""By the names that designs take: ``tiny`` made as small as a network allows."""
 
 OFFSET_BITS = ADDRESS_BITS - 2
 

@@ -62,7 +62,7 @@ def build(board: Board, design: Design, seed: int = 1) -> Report:
     """
     folder = folder_of(board, design)
     files = make_files(board, design)
-    digest = _digest(files, seed)
+    digest = _digest(files, [seed, *design.routing])
     report = _kept(folder, digest)
     if report is None:
         shutil.rmtree(folder, ignore_errors=True)
@@ -71,7 +71,7 @@ def build(board: Board, design: Design, seed: int = 1) -> Report:
             (folder / name).write_bytes(content)
         tools.run("yosys", ["-l", f"{NAME}.rpt", f"{NAME}.ys"], folder, "yosys.log")
         route = _ecp5 if board.chip.family == "ecp5" else _ice40
-        bitstream = route(board, folder, seed)
+        bitstream = route(board, folder, _options(design, seed))
         report = read_report(board, design, folder, bitstream)
         kept = json.dumps({"digest": digest, "report": asdict(report)}, indent=2) + "\n"
         write_atomically(folder / REPORT, kept.encode())
@@ -91,6 +91,7 @@ def make_files(board: Board, design: Design) -> dict[str, bytes]:
         NAME,
         do_build=False,
         synth_opts=list(design.synthesis),
+        **({"script_after_read": "\n".join(design.before)} if design.before else {}),
         # The netlist that nextpnr is given, as Verilog too.
         script_after_synth=f"write_verilog -noattr {NAME}.netlist.v",
     )
@@ -100,11 +101,11 @@ def make_files(board: Board, design: Design) -> dict[str, bytes]:
     }
 
 
-def _digest(files: dict[str, bytes], seed: int) -> str:
+def _digest(files: dict[str, bytes], options: list[int | str]) -> str:
     """Hash of everything that decides a bitstream."""
     tool_versions = [metadata.version(name) for name in tools.PACKAGES]
     told = [(name, files[name].hex()) for name in sorted(files)]
-    return hashlib.sha256(json.dumps([told, seed, tool_versions]).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps([told, *options, tool_versions]).encode()).hexdigest()[:24]
 
 
 def _kept(folder: Path, digest: str) -> Report | None:
@@ -128,14 +129,14 @@ def create_platform(board: Board) -> Any:
     return type(base.__name__, (base,), {"bitcells": "memory", "arithmetic": "words"})()
 
 
-def _ecp5(board: Board, folder: Path, seed: int) -> str:
+def _ecp5(board: Board, folder: Path, options: list[str]) -> str:
     platform = board.create_platform_class()
     device = platform._nextpnr_device_options[platform.device]
     package = platform._nextpnr_package_options[platform.package].upper()
     arguments = [
         *(device, "--package", package, "--speed", platform.speed),
         *("--json", f"{NAME}.json", "--lpf", f"{NAME}.lpf", "--textcfg", f"{NAME}.config"),
-        *_common(seed),
+        *options,
     ]
     tools.run("nextpnr-ecp5", arguments, folder, "nextpnr.log")
     packed = ["--compress", "--input", f"{NAME}.config", "--bit", f"{NAME}.bit"]
@@ -143,21 +144,22 @@ def _ecp5(board: Board, folder: Path, seed: int) -> str:
     return f"{NAME}.bit"
 
 
-def _ice40(board: Board, folder: Path, seed: int) -> str:
+def _ice40(board: Board, folder: Path, options: list[str]) -> str:
     platform = board.create_platform_class()
     arguments = [
         *("--up5k", "--package", platform.package.lower()),
         *("--json", f"{NAME}.json", "--pcf", f"{NAME}.pcf", "--asc", f"{NAME}.asc"),
-        *_common(seed),
+        *options,
     ]
     tools.run("nextpnr-ice40", arguments, folder, "nextpnr.log")
     tools.run("icepack", [f"{NAME}.asc", f"{NAME}.bin"], folder, "icepack.log")
     return f"{NAME}.bin"
 
 
-def _common(seed: int) -> list[str]:
+def _options(design: Design, seed: int) -> list[str]:
     # A missed clock is judged by the report, which names the path.
-    return ["--seed", str(seed), "--timing-allow-fail", "--report", "nextpnr.json"]
+    common = ["--seed", str(seed), "--timing-allow-fail", "--report", "nextpnr.json"]
+    return [*common, *design.routing]
 
 
 def read_report(board: Board, design: Design, folder: Path, bitstream: str) -> Report:

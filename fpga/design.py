@@ -23,6 +23,10 @@ class Design(ABC):
         Of its chip's that it needs, where not every chip of the family has them.
     synthesis
         Further options of Yosys' synthesis for the family.
+    before
+        Commands of Yosys before it.
+    routing
+        Further options of nextpnr.
     """
 
     name: str
@@ -31,6 +35,8 @@ class Design(ABC):
     memories: int = 0
     multipliers: int = 0
     synthesis: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    routing: tuple[str, ...] = ()
 
     @property
     @abstractmethod

@@ -72,20 +72,30 @@ def infer(
     host = AcceleratorHost(client, design.memory_bytes)
     for index, given in enumerate(inputs):
         parts = memory_parts(program, given, whole=index == 0)
-        for address, content in parts.items():
-            host.load(address, content)
-        host.start(program.registers(given), WATCHDOG)
-        host.wait(SECONDS)
-        memory = np.zeros(program.memory_bytes, np.uint8)
-        regions = [program.symbols[name] for name in program.outputs]
-        for address, size in regions:
-            memory[address : address + size] = host.save(address, size)
+        outputs = execute(host, program, given, parts)
         yield Inference(
-            outputs=program.results(memory, given),
+            outputs=outputs,
             counters=host.counters(),
             sent=sum(content.size for content in parts.values()),
-            received=sum(size for _, size in regions),
+            received=sum(program.symbols[name][1] for name in program.outputs),
             seconds=perf_counter() - began,
             repeated=client.repeated,
         )
         began = perf_counter()
+
+
+def execute(
+    host: AcceleratorHost,
+    program: Program,
+    inputs: Mapping[str, Any],
+    parts: Mapping[int, np.ndarray],
+) -> dict[str, np.ndarray]:
+    """Write ``parts`` to memory, run the program that is there, and return its outputs."""
+    for address, content in parts.items():
+        host.load(address, content)
+    host.start(program.registers(inputs), WATCHDOG)
+    host.wait(SECONDS)
+    memory = np.zeros(program.memory_bytes, np.uint8)
+    for address, size in (program.symbols[name] for name in program.outputs):
+        memory[address : address + size] = host.save(address, size)
+    return program.results(memory, inputs)

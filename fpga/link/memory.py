@@ -9,7 +9,15 @@ from amaranth.lib.wiring import In
 
 from fpga.link.bus import WORD_BITS, BusSignature
 from golden.spec import ceil_log2
-from hw.accelerator.axi import OKAY, SLAVE_ERROR, memory_signature
+from hw.accelerator.axi import BOUNDARY, OKAY, SLAVE_ERROR, memory_signature
+
+
+def require_sizes(size: int, bus_bytes: int) -> None:
+    """Raise ``ValueError`` unless no burst leaves a memory of ``size`` bytes that it begins in."""
+    if bus_bytes not in (4, 8, 16, 32):
+        raise ValueError(f"bus_bytes must be 4, 8, 16 or 32, not {bus_bytes!r}")
+    if size < bus_bytes or (size % BOUNDARY and size.bit_count() != 1):
+        raise ValueError(f"size must be a power of two or a multiple of {BOUNDARY}, not {size!r}")
 
 
 class SharedMemory(wiring.Component):
@@ -26,11 +34,7 @@ class SharedMemory(wiring.Component):
     """
 
     def __init__(self, size: int, bus_bytes: int) -> None:
-        if bus_bytes not in (4, 8, 16, 32) or size < bus_bytes or size & (size - 1):
-            raise ValueError(
-                f"size must be a power of two and bus_bytes 4, 8, 16 or 32, "
-                f"not {size!r} and {bus_bytes!r}"
-            )
+        require_sizes(size, bus_bytes)
         self.size, self.bus_bytes = size, bus_bytes
         super().__init__({
             "bus": In(BusSignature()),
@@ -49,7 +53,7 @@ class SharedMemory(wiring.Component):
         # Of a word of the link: its beat, and which part of the beat it is.
         part_bits = ceil_log2(words)
         part = request.p.address[:part_bits] if words > 1 else Const(0, 1)
-        beyond = request.p.address[ceil_log2(self.size // 4) :].any()
+        beyond = request.p.address >= self.size // 4
         first = ceil_log2(self.bus_bytes)
         m.d.comb += [
             fetch.addr.eq(place),
@@ -70,7 +74,7 @@ class SharedMemory(wiring.Component):
                     m.d.sync += [
                         place.eq(chosen[first:]),
                         left.eq(axi.ar.p.len),
-                        refused.eq(chosen[ceil_log2(self.size) :].any()),
+                        refused.eq(chosen >= self.size),
                     ]
                     m.next = "WRITE"
                     with m.If(axi.ar.valid):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fpga.link.bus import REQUEST, RESPONSE
-from fpga.link.memory import SharedMemory
+from fpga.link.memory import SharedMemory, require_sizes
 from sim import native
 from sim.beats import pack, unpack
 from sim.row import GRID
@@ -12,19 +12,19 @@ from sim.row import GRID
 SIZE = 1024
 
 
-@pytest.mark.parametrize("bus_bytes", [4, 16])
-def test_what_one_side_writes_the_other_reads(bus_bytes):
-    simulator = native.build(SharedMemory(SIZE, bus_bytes), flags=["-Wno-CASEINCOMPLETE"])
+@pytest.mark.parametrize(("size", "bus_bytes"), [(SIZE, 4), (SIZE, 16), (3 << 12, 8)])
+def test_what_one_side_writes_the_other_reads(size, bus_bytes):
+    simulator = native.build(SharedMemory(size, bus_bytes), flags=["-Wno-CASEINCOMPLETE"])
     shapes = {name: port.shape for name, port in simulator.ports.items()}
     rng = np.random.default_rng(bus_bytes)
-    words, parts = SIZE // 4, bus_bytes // 4
+    words, parts = size // 4, bus_bytes // 4
     # The link writes all words in any order, one of them beyond; the master reads bursts, then
     # writes others over them; the link reads everything back.
     order = rng.permutation(words)
     first = rng.integers(0, 1 << 32, words)
     bursts = 30
     lengths = rng.integers(1, 17, bursts)
-    starts = rng.integers(0, SIZE // bus_bytes - lengths + 1)
+    starts = rng.integers(0, size // bus_bytes - lengths + 1)
     written = rng.integers(0, 1 << 32, (int(lengths.sum()), parts))
     ends = np.cumsum(lengths)
     memory = first.copy()
@@ -40,7 +40,7 @@ def test_what_one_side_writes_the_other_reads(bus_bytes):
     data = np.concatenate([first[order], np.zeros(words + 2, np.int64)])
     data[words] = 1
     # One more of each kind of burst begins beyond the memory.
-    addresses = {"addr": np.append(starts * bus_bytes, SIZE), "len": np.append(lengths - 1, 0)}
+    addresses = {"addr": np.append(starts * bus_bytes, size), "len": np.append(lengths - 1, 0)}
     inputs = {
         "bus__request": pack(REQUEST, {"address": address, "write": write, "data": data}),
         "memory__ar": pack(shapes["memory__ar"], addresses),
@@ -71,6 +71,14 @@ def test_what_one_side_writes_the_other_reads(bus_bytes):
         assert (flags & 3).tolist() == [0] * int(ends[-1]) + [2]
         answers = unpack(shapes["memory__b"], result.beats["memory__b"])["resp"]
         assert answers.tolist() == [0] * bursts + [2]
+
+
+@pytest.mark.parametrize(
+    ("size", "bus_bytes", "message"), [(1 << 12, 12, "bus_bytes must be"), (1536, 8, "size must")]
+)
+def test_a_memory_that_no_bus_serves_is_told(size, bus_bytes, message):
+    with pytest.raises(ValueError, match=message):
+        require_sizes(size, bus_bytes)
 
 
 def beats_of(words: np.ndarray, last: np.ndarray, bus_bytes: int) -> np.ndarray:
