@@ -28,6 +28,12 @@ def list_blocks() -> None:
         for name, (other, _, _) in known.items():
             if other == kind:
                 click.echo(f"  {name:{width}}  {differences(name)}".rstrip())
+    from hw.accelerator.package import BLOCK, SUMMARY
+    from hw.accelerator.plan import FEEDERS, PLANS
+
+    click.echo(f"{BLOCK}: {SUMMARY}")
+    choices = f"--config {'|'.join(PLANS)}  --feeder {'|'.join(FEEDERS)}"
+    click.echo(f"  {BLOCK:{width}}  {choices}; not for area")
 
 
 @main.command()
@@ -36,17 +42,41 @@ def list_blocks() -> None:
 @click.option("--name", "rename", help="Name of the files and of the top module.")
 @click.option("--arithmetic", default="gates", metavar="words|gates", help="Form of the sums.")
 @click.option("--bitcells", default="memory", metavar="memory|blackbox", help="Form of bitcells.")
-@click.option("--beats", default=32, help="Input vectors of the reference.")
-@click.option("--seed", default=1, help="Seed of the reference vectors.")
+@click.option("--beats", type=int, help="Input vectors of the reference, 32 without.")
+@click.option("--seed", type=int, help="Seed of the reference vectors, 1 without.")
+@click.option("--config", metavar="tiny|small|mulcim", help="Sizes of the accelerator.")
+@click.option("--period", type=float, help="Of the accelerator's clock, in ns, for its SDC file.")
 @field_options
 def generate(name: str, folder: Path, **choices: Any) -> None:
-    """Verilog with flat ports, manifest, reference vectors and a testbench of a block."""
+    """Verilog of a block with flat ports, and what is needed to use it.
+
+    NAME is one that `python -m hw list` tells. A block comes with manifest, reference vectors and a
+    testbench; options change single fields of its spec and plan:
+
+    \b
+      python -m hw generate macro-spill-2 --lanes 4 -o build/macro
+
+    The accelerator, a whole machine, comes with manifest, register table, C header and driver, SDC
+    file, file list, and an example with a memory and a testbench. Its --feeder is pairs, fixed,
+    ring or spill-2; accelerator.md among the files tells how to run a program on them:
+
+    \b
+      python -m hw generate accelerator --config small --period 4 -o build/machine
+    """
+    from rich.console import Console
+
+    from hw.accelerator.package import BLOCK, package
     from hw.generate import generate, write_files
 
-    forms = {key: choices.pop(key) for key in ("rename", "arithmetic", "bitcells", "beats", "seed")}
+    forms = {key: choices.pop(key) for key in ("rename", "arithmetic", "bitcells")}
     given = {key: value for key, value in choices.items() if value is not None}
     try:
-        files = generate(name, given, **forms)
+        with Console(stderr=True).status(f"Verilog of {name}, up to minutes if it is large"):
+            if name == BLOCK:
+                files = package(given, **forms)
+            else:
+                forms |= {key: given.pop(key) for key in ("beats", "seed") if key in given}
+                files = generate(name, given, **forms)
         written = write_files(folder, files)
     except ValueError as error:
         raise click.UsageError(str(error)) from None

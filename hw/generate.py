@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from golden.spec import require_range
-from hw.catalog.selection import BLOCKS, Selection, select
+from golden.spec import MacroSpec, require_range
+from hw.catalog.selection import BLOCKS, select
 from hw.flat import Flat
 from hw.guide import FOOTER, guide, header
 from hw.macro.bitcells import blackbox_model, blackbox_name
@@ -65,21 +65,18 @@ def generate(
     selection = select(name, choices)
     require_range("beats", beats, 1, 1_000_000)
     require_range("seed", seed, 0, 2**31 - 1)
-    name = name if rename is None else rename
-    if not NAME.fullmatch(name):
-        raise ValueError(f"a name has letters, digits, - and _, a letter first, not {name!r}")
+    name = require_name(name if rename is None else rename)
     platform = GeneratorPlatform(arithmetic, bitcells)
     version = importlib.metadata.version("cimera")
     top = Flat(selection.create())
     module = module_name(name)
-    verilog = header(name, version, selection) + emit(top, module, platform) + FOOTER
-
     block = BLOCKS[selection.block]
+    verilog = header(name, version, block.summary) + emit(top, module, platform) + FOOTER
     rng = np.random.default_rng(seed)
     drawn = block.beats(selection.spec, selection.plan, rng, beats)
     vectors = write_vectors(name, top.streams, drawn)
     vectors_name, models_name = f"{name}.vectors.txt", f"{name}_bitcells.v"
-    models = _models(selection) if bitcells == "blackbox" else {}
+    models = bitcell_models(block.macro(selection.spec)) if bitcells == "blackbox" else {}
     files = {
         f"{name}.v": verilog,
         **({models_name: "\n".join(models.values())} if models else {}),
@@ -126,8 +123,14 @@ def write_files(folder: Path, files: Mapping[str, str]) -> list[Path]:
     return list(changed)
 
 
-def _models(selection: Selection) -> dict[str, str]:
-    """Behaviour of every black box by its name."""
-    spec = BLOCKS[selection.block].macro(selection.spec)
+def require_name(name: str) -> str:
+    """Return ``name`` if files and modules can be called so; raise ``ValueError`` if not."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"a name has letters, digits, - and _, a letter first, not {name!r}")
+    return name
+
+
+def bitcell_models(spec: MacroSpec | None) -> dict[str, str]:
+    """Behaviour of every black box of macros of ``spec`` by its name."""
     columns = [] if spec is None else [replace(half, columns=1) for half in weight_halves(spec)]
     return {blackbox_name(column): blackbox_model(column) for column in columns}

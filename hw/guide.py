@@ -12,17 +12,18 @@ WAIVERS = {
     "PROCASSINIT": "a register has an initial value, which is its reset value too",
     "VARHIDDEN": "a signal has the name of an instance in the module above",
     "UNUSEDSIGNAL": "intermediate values are wider than what is taken from them",
+    "SYMRSVDWORD": "a port has the name of a C++ function",
 }
 """Verilator's warnings that generated Verilog gives, and why they do not matter."""
 
 
-def header(name: str, version: str, selection: Selection) -> str:
+def header(name: str, version: str, summary: str) -> str:
     """Return the first lines of the Verilog, with the waivers; ``FOOTER`` ends them."""
     waivers = "".join(
         f"/* verilator lint_off {rule} */  // {reason}\n" for rule, reason in WAIVERS.items()
     )
     return (
-        f"// {name}, {BLOCKS[selection.block].summary}. Cimera {version}.\n"
+        f"// {name}, {summary}. Cimera {version}.\n"
         f"// Ports, rules and times: {name}.json.\n"
         f"/* verilator lint_save */\n{waivers}"
     )

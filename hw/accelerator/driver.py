@@ -4,8 +4,11 @@ from hw.accelerator.faults import MEANINGS
 from hw.accelerator.registers import ARGUMENTS, MAGIC, VERSION, registers
 
 
-def header(name: str) -> str:
-    """The header ``NAME.h``: offsets, fields, faults, and what the driver offers."""
+def header(name: str, configuration: int) -> str:
+    """The header ``NAME.h``: offsets, fields, faults, and what the driver offers.
+
+    ``configuration`` is what the register of that name reads as.
+    """
     prefix = name.upper().replace("-", "_")
     lower = prefix.lower()
     lines = [f"/* Control registers of {name}, and a driver that knows nothing of your system. */"]
@@ -18,6 +21,7 @@ def header(name: str) -> str:
             lines.append(f"#define {field}_MASK 0x{(1 << bits.width) - 1:x}u")
     lines.append(f"#define {prefix}_MAGIC_VALUE 0x{MAGIC:08x}u")
     lines.append(f"#define {prefix}_VERSION_VALUE {VERSION}u")
+    lines.append(f"#define {prefix}_CONFIGURATION_VALUE 0x{configuration:08x}u")
     lines += ["", "#ifdef __cplusplus", 'extern "C" {', "#endif", "", f"enum {lower}_state {{"]
     for number, state in enumerate(("IDLE", "RUNNING", "DONE", "FAULT")):
         lines.append(f"    {prefix}_IS_{state} = {number},")

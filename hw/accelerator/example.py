@@ -8,7 +8,7 @@ from hw.accelerator.axi import ADDRESS_BITS, MASTER
 
 
 def example(top: wiring.Component, name: str) -> str:
-    """Return ``NAME_example.v``: module ``NAME_example``, and the memory that it uses."""
+    """Return module ``NAME_example`` around module ``NAME``, and the memory that it uses."""
     ports = [
         (str(path[0]), "input" if member.flow is In else "output", Shape.cast(member.shape).width)
         for path, member, _ in top.signature.flatten(top)
@@ -20,8 +20,8 @@ def example(top: wiring.Component, name: str) -> str:
     wires = "\n".join(f"  wire {_bits(width)}{port};" for port, _, width in inside)
     return f"""\
 // {name} with a memory behind its master port: a start for your own system, and for simulation.
-// +IMAGE=file is read into memory at first, and +RESULT=file written when the interrupt comes: one
-// beat a line in hexadecimal, $readmemh's form.
+// The bytes of +IMAGE=file are memory's first ones, zeros the rest; +RESULT=file gets all of memory
+// when the interrupt comes.
 module {name}_example #(
   parameter BYTES = 1 << 20  // of memory, from bus address 0 on
 ) (
@@ -109,8 +109,24 @@ module NAME_example_memory #(
   reg [7:0] left;
   reg reading, writing, answering, shown;
   reg [8 * 1024 - 1:0] path;
+  integer file, place, code;
 
-  initial if ($value$plusargs("IMAGE=%s", path)) $readmemh(path, beats);
+  initial begin
+    for (place = 0; place < BYTES / BEAT; place = place + 1) beats[place] = 0;
+    if ($value$plusargs("IMAGE=%s", path)) begin
+      file = $fopen(path, "rb");
+      if (file == 0) begin
+        $display("cannot read %0s", path);
+        $stop;
+      end
+      code = $fgetc(file);
+      for (place = 0; code >= 0 && place < BYTES; place = place + 1) begin
+        beats[place / BEAT][8 * (place % BEAT) +: 8] = code;
+        code = $fgetc(file);
+      end
+      $fclose(file);
+    end
+  end
 
   assign m_axi_arready = !reading;
   assign m_axi_rvalid = reading;
@@ -147,7 +163,12 @@ module NAME_example_memory #(
     end
     if (m_axi_bvalid && m_axi_bready) answering <= 0;
     shown <= show;
-    if (show && !shown && $value$plusargs("RESULT=%s", path)) $writememh(path, beats);
+    if (show && !shown && $value$plusargs("RESULT=%s", path)) begin
+      file = $fopen(path, "wb");
+      for (place = 0; place < BYTES; place = place + 1)
+        $fwrite(file, "%c", beats[place / BEAT][8 * (place % BEAT) +: 8]);
+      $fclose(file);
+    end
     if (rst) begin
       reading <= 0;
       writing <= 0;

@@ -1,15 +1,20 @@
-"""What an integrator gets beside the Verilog: register table, C header and driver, constraints.
+"""What an integrator gets beside the Verilog: register table, C header and driver, example.
 
 All of it is made from ``hw.accelerator.registers``, ``hw.accelerator.faults`` and the top's ports.
 """
 
+from collections.abc import Sequence
+
 from amaranth.lib import wiring
 
+from hw.accelerator.accelerator import Accelerator
 from hw.accelerator.driver import driver, header
 from hw.accelerator.example import example
+from hw.accelerator.example_bench import testbench
 from hw.accelerator.faults import MEANINGS
 from hw.accelerator.layout import UNITS
 from hw.accelerator.registers import Register, registers
+from hw.manifest import module_name
 
 ACCESS = {
     "read": "read",
@@ -19,15 +24,19 @@ ACCESS = {
 }
 
 
-def integration_files(top: wiring.Component, name: str, period_ns: float = 5.0) -> dict[str, str]:
-    """Return the files for ``top``, whose Verilog is ``NAME.v`` with module ``NAME``."""
+def integration_files(
+    top: Accelerator, name: str, period_ns: float, sources: Sequence[str]
+) -> dict[str, str]:
+    """Return the files for ``top``, whose Verilog is ``sources``, with module ``NAME``."""
+    module = module_name(name)
     return {
-        f"{name}_registers.md": register_table(name),
-        f"{name}.h": header(name),
-        f"{name}.c": driver(name),
+        f"{name}.f": "".join(f"{one}\n" for one in sources),
         f"{name}.sdc": constraints(top, period_ns),
-        f"{name}_example.v": example(top, name),
-        f"{name}.f": f"{name}.v\n",
+        f"{name}_registers.md": register_table(name),
+        f"{name}.h": header(name, top.configuration),
+        f"{name}.c": driver(name),
+        f"{name}_example.v": example(top, module),
+        f"{name}_example_tb.v": testbench(top, module),
     }
 
 

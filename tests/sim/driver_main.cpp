@@ -1,13 +1,15 @@
-// Runs the generated C driver on the generated Verilog example: argv[1] is how many rows to copy.
+// Runs the generated C driver on the generated Verilog example: argv[1] is the program's argument 1.
 
 #include <cstdio>
 #include <cstdlib>
 
 #include "Vtop.h"
-#include "mover.h"
+#include "accelerator.h"
 #include "verilated.h"
 
 namespace {
+
+constexpr uint32_t kBytes = 1 << 20;  // of the example's memory
 
 Vtop* top;
 
@@ -62,24 +64,26 @@ int main(int argc, char** argv) {
     tick();
     tick();
     top->rst = 0;
-    const mover device = {nullptr, read, write};
-    if (mover_probe(&device, 0) || !mover_probe(&device, 1)) return 3;
-    // A program that is none fails; the next one runs.
-    mover_job job = {0, 1 << 20, 0x800, 100000, {static_cast<uint32_t>(std::atoi(argv[1])), 0, 0, 0}};
-    mover_start(&device, &job);
-    if (!mover_wait(&device, 10000)) return 4;
-    const struct mover_status failed = mover_status(&device);
-    if (failed.state != MOVER_IS_FAULT || failed.fault != MOVER_FAULT_OPCODE) return 5;
-    if (mover_acknowledge(&device) != 2) return 6;
-    while (mover_draining(&device)) {}
+    const accelerator device = {nullptr, read, write};
+    if (accelerator_probe(&device, ACCELERATOR_CONFIGURATION_VALUE)) return 3;
+    if (!accelerator_probe(&device, ACCELERATOR_CONFIGURATION_VALUE + 1)) return 4;
+    // Where memory ends there is no program; the next one runs.
+    const uint32_t argument = static_cast<uint32_t>(std::atoi(argv[1]));
+    accelerator_job job = {0, kBytes, kBytes - 64, 100000, {argument, 0, 0, 0}};
+    accelerator_start(&device, &job);
+    if (!accelerator_wait(&device, 10000)) return 5;
+    const struct accelerator_status failed = accelerator_status(&device);
+    if (failed.state != ACCELERATOR_IS_FAULT || failed.fault != ACCELERATOR_FAULT_OPCODE) return 6;
+    if (accelerator_acknowledge(&device) != 2) return 7;
+    while (accelerator_draining(&device)) {}
     job.program = 0;
-    mover_start(&device, &job);
-    if (mover_wait(&device, 10000)) return 7;
-    if (!top->__SYM__interrupt || mover_acknowledge(&device) != 1) return 8;
+    accelerator_start(&device, &job);
+    if (accelerator_wait(&device, 1000000)) return 8;
+    if (!top->__SYM__interrupt || accelerator_acknowledge(&device) != 1) return 9;
     settle();
-    if (top->__SYM__interrupt) return 9;
-    std::printf("%llu\n", static_cast<unsigned long long>(mover_cycles(&device)));
-    mover_abort(&device);
+    if (top->__SYM__interrupt) return 10;
+    std::printf("%llu\n", static_cast<unsigned long long>(accelerator_cycles(&device)));
+    accelerator_abort(&device);
     delete top;
     return 0;
 }
