@@ -1,7 +1,8 @@
 """Random faults on the accelerator's RTL: each ends in a status, and the next program is right.
 
 Kinds: an opcode that is none, an address outside memory, a program that was cut short, errors of
-memory, a memory that falls silent, and resets by pin and by register, all at random places.
+memory, a memory that falls silent for ever or for a while, and resets by pin and by register, all
+at random places, each on a memory of random latency and pauses.
 """
 
 from collections import Counter
@@ -14,36 +15,54 @@ import numpy as np
 from hw.accelerator import registers
 from hw.accelerator.axi import BURST_BEATS
 from hw.accelerator.faults import Fault
+from hw.accelerator.memory_port import FETCHED
 from hw.program.instructions import BYTES
 from hw.program.program import Program
 from sim.accelerator.machine_bench import Job, MachineSimulator, Outcome
 
-KINDS = ("opcode", "address", "cut", "read", "write", "silent", "reset", "abort")
+KINDS = ("opcode", "address", "cut", "read", "write", "silent", "late", "reset", "abort")
 
 CODES = {
-    "opcode": {Fault.OPCODE},
-    "address": {Fault.MEMORY},
-    "cut": {Fault.OPCODE},
-    "read": {Fault.READ},
-    "write": {Fault.WRITE},
-    "silent": {Fault.WATCHDOG},
+    "opcode": Fault.OPCODE,
+    "address": Fault.MEMORY,
+    "cut": Fault.OPCODE,
+    "read": Fault.READ,
+    "write": Fault.WRITE,
+    "silent": Fault.WATCHDOG,
+    "late": Fault.WATCHDOG,
 }
-"""Faults that a kind may end in; one that strikes too late, or where a loop skips it, in none."""
+"""The fault that a kind ends in; the others end in a reset."""
+
+SKIPPED = {"opcode", "address", "reset", "abort"}
+"""Kinds that may miss: where a branch skips the instruction, or behind the program's end."""
 
 WATCHDOG = 3_000
 ANSWER = 2_000
-"""Cycles beyond the good program's and the watchdog's within which every program has ended."""
+"""Cycles beyond the watchdog's, and four times the good program's, in which each has ended."""
 
+STOPPED, MISSED = "stopped", "missed"
+
+_OPCODES = (0x00, *range(0x08, 0x10), *range(0x54, 0x60), *range(0x70, 0x100))
 _MOVING = {"load", "store", "weights"}
 _ADDRESS_SLOT = 5
+_TOP = 0xFFFF_F000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Struck:
-    """What a fault did: its kind, how the program ended, and why that is wrong, if it is."""
+    """What a fault did.
+
+    ended
+        The fault's name, ``STOPPED`` by a reset, or ``MISSED``: the program came to its end.
+    cycles
+        From the start to the interrupt, or to the reset.
+    wrong
+        Why that is not what must be, if it is not.
+    """
 
     kind: str
-    fault: Fault
+    ended: str
+    cycles: int
     wrong: str | None
 
 
@@ -81,58 +100,82 @@ def strike(
     outcomes = machine.run(jobs, len(memory))
     expected = first.results["memory"]
     return [
-        Struck(kind=kind, fault=ended.fault, wrong=_wrong(kind, ended, after, expected))
+        _judged(kind, ended, after, expected)
         for kind, ended, after in zip(drawn, outcomes[::2], outcomes[1::2], strict=True)
     ]
 
 
-def summary(struck: Sequence[Struck]) -> dict[str, int]:
-    """How many programs of each kind ended in each fault."""
-    counts = Counter(f"{one.kind}: {one.fault.name.lower()}" for one in struck)
-    return dict(sorted(counts.items()))
+def summary(struck: Sequence[Struck]) -> dict[str, dict[str, Any]]:
+    """Of each kind: how many ended how, and the most cycles that it took one that struck."""
+    found = {}
+    for kind in KINDS:
+        mine = [one for one in struck if one.kind == kind]
+        hits = [one.cycles for one in mine if one.ended != MISSED]
+        found[kind] = {
+            "ended": dict(sorted(Counter(one.ended for one in mine).items())),
+            "largest_cycles": max(hits, default=0),
+        }
+    return found
+
+
+def longest(cycles: int) -> int:
+    """Cycles in which a faulty program has ended whose good form takes ``cycles``."""
+    return 4 * cycles + WATCHDOG + ANSWER
 
 
 def _faulty(
     kind: str, good: Job, program: Program, first: Outcome, rng: np.random.Generator
 ) -> Job:
     """The job ``good`` with one thing wrong."""
-    moment = int(rng.integers(1, first.cycles))
-    beats = first.counters["read_beats"], first.counters["written_beats"]
-    limit = 4 * first.cycles + WATCHDOG + ANSWER
-    job = replace(good, limit=limit)
+    job = replace(good, limit=longest(first.cycles))
+    # What the last instructions' fetch reads ahead may come when the program has ended.
+    ahead = FETCHED * BYTES // program.machine.bus_bytes
+    reads = max(1, first.counters["read_beats"] - ahead)
+    bursts = -(-first.counters["written_beats"] // BURST_BEATS)
     if kind == "read":
-        return replace(job, read_error=int(rng.integers(beats[0])))
+        return replace(job, read_error=int(rng.integers(reads)))
     if kind == "write":
-        return replace(job, write_error=int(rng.integers(beats[1] // BURST_BEATS + 1)))
-    if kind == "silent":
-        return replace(job, silent=int(rng.integers(sum(beats))))
+        return replace(job, write_error=int(rng.integers(bursts)))
+    if kind in {"silent", "late"}:
+        return replace(job, silent=int(rng.integers(reads + bursts)))
     if kind in {"reset", "abort"}:
-        return replace(job, limit=moment)
+        return replace(job, limit=int(rng.integers(1, first.cycles)))
     memory = good.image[0].copy()
-    names = [one.unit for one in program.instructions]
-    place = int(rng.integers(len(names)))
+    units = [one.unit for one in program.instructions]
+    place = int(rng.integers(len(units)))
     if kind == "opcode":
-        memory[place * BYTES] = 0x70 | int(rng.integers(16))
+        memory[place * BYTES] = rng.choice(_OPCODES)
     elif kind == "cut":
-        memory[place * BYTES : len(names) * BYTES] = 0
+        memory[place * BYTES : len(units) * BYTES] = 0
     else:
-        moved = [index for index, unit in enumerate(names) if unit in _MOVING]
+        values = dict(enumerate(good.arguments, 1))
+        moved = [
+            index
+            for index, one in enumerate(program.instructions)
+            if one.unit in _MOVING and one.counts[0].value(values)
+        ]
         place = int(rng.choice(moved)) * BYTES + 4 * _ADDRESS_SLOT
-        memory[place : place + 4] = np.frombuffer(
-            (len(memory) + 4096 * int(rng.integers(1000))).to_bytes(4, "little"), np.uint8
-        )
+        old = int.from_bytes(memory[place : place + 4].tobytes(), "little")
+        wrong = (len(memory) + 4096 * int(rng.integers(1000)), _TOP, old + int(rng.integers(1, 16)))
+        address = wrong[int(rng.integers(len(wrong)))]
+        memory[place : place + 4] = np.frombuffer(address.to_bytes(4, "little"), np.uint8)
     return replace(job, image={0: memory})
 
 
-def _wrong(kind: str, ended: Outcome, after: Outcome, expected: np.ndarray) -> str | None:
-    """Why an outcome is not what it must be."""
-    if kind in CODES:
-        if not ended.interrupted:
-            return f"no interrupt after {ended.waited} cycles"
-        if ended.state == registers.FAULT and ended.fault not in CODES[kind]:
-            return f"the fault {ended.fault.name}"
-    if not after.done:
-        return f"the next program ended with {after.fault.name}"
-    if not np.array_equal(after.results["memory"], expected):
-        return "the next program left something else in memory"
-    return None
+def _judged(kind: str, ended: Outcome, after: Outcome, expected: np.ndarray) -> Struck:
+    """How it ended, and what is wrong with that and with the next program."""
+    wrong = None
+    name = MISSED if ended.done else ended.fault.name.lower()
+    if kind not in CODES and ended.state == registers.RUNNING:
+        name = STOPPED
+    elif not ended.interrupted:
+        wrong = f"no interrupt after {ended.waited} cycles"
+    elif ended.state == registers.FAULT and ended.fault != CODES.get(kind):
+        wrong = f"the fault {ended.fault.name}"
+    elif ended.done and kind not in SKIPPED:
+        wrong = "the program ended as if nothing had happened"
+    if wrong is None and not after.done:
+        wrong = f"the next program ended with {after.fault.name}"
+    elif wrong is None and not np.array_equal(after.results["memory"], expected):
+        wrong = "the next program left something else in memory"
+    return Struck(kind=kind, ended=name, cycles=ended.cycles, wrong=wrong)

@@ -66,6 +66,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "engine": ("sim", "engine"),
     "area-engine": ("hw", "area", "--library", "gates", "engine"),
+    "accelerator-faults": ("sim", "faults", "--count", "1200", "--seed", "1"),
     "networks": ("golden", "networks"),
     "spellings-g2p": ("golden", "spellings", "--model", "g2p"),
     "spellings-netra": ("golden", "spellings", "--model", "netra"),
@@ -118,6 +119,7 @@ CIRCUITS["operators"] = ("hw.ops.layer_norm", "hw.ops.activation")
 CIRCUITS |= {f"mutate-{name.replace('_', '-')}": (f"hw.ops.{name}",) for name in VECTOR_OPERATORS}
 CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
+CIRCUITS["accelerator-faults"] = ("hw.accelerator.accelerator",)
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
 CIRCUITS["images"] = CIRCUITS["accuracy"] = CIRCUITS["networks"]
