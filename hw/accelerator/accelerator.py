@@ -19,7 +19,7 @@ from hw.accelerator.memory_port import MemoryPort
 from hw.accelerator.plan import AcceleratorPlan
 from hw.accelerator.sequencer import Sequencer
 from hw.accelerator.store_unit import StoreUnit
-from hw.accelerator.vector.unit import VectorUnit
+from hw.accelerator.vector.units import VectorUnits
 from hw.accelerator.weight_unit import WeightUnit
 
 INNER = "unit"
@@ -75,7 +75,7 @@ class Accelerator(wiring.Component):
             "store": StoreUnit(machine.buffer_words, machine.word_bytes),
             "weights": WeightUnit(plan.core_spec, plan.core_plan, machine.cores),
             "cores": CoreUnit(plan.core_spec, plan.core_plan, machine.cores, plan.address_bits),
-            "vector": VectorUnit(plan.vector_plan),
+            "vector": VectorUnits(plan.vector_plan, plan.vector_units),
             "engine": EngineUnit(plan.attention_spec, plan.engine_plan, plan.address_bits),
         }
         m.submodules.memory = inner(memory)
@@ -97,17 +97,14 @@ class Accelerator(wiring.Component):
             units["store"].port,
             units["cores"].codes,
             units["cores"].scales,
-            vector.a,
-            vector.b,
-            vector.c,
+            *vector.reads,
             units["engine"].queries,
             units["engine"].keys,
         ]
         writes = [
             units["load"].port,
             units["cores"].results,
-            vector.rows,
-            vector.codes,
+            *vector.writes,
             units["engine"].contexts,
         ]
         buffer = BankedBuffer(

@@ -37,6 +37,8 @@ class AcceleratorPlan:
         Cycles of memory latency that the memory port hides.
     output_lanes
         Results that the engine gives in a cycle.
+    vector_units
+        Vector units that share the rows of an instruction: 1, 2, 4 or 8.
     """
 
     machine: Machine
@@ -45,6 +47,7 @@ class AcceleratorPlan:
     query_rows: int = 64
     latency: int = 40
     output_lanes: int = 8
+    vector_units: int = 1
 
     @property
     def address_bits(self) -> int:
@@ -100,7 +103,12 @@ class AcceleratorPlan:
         )
 
 
-PLANS = {name: AcceleratorPlan(machine=machine) for name, machine in MACHINES.items()}
+_VECTOR_UNITS = {"mulcim": 4}
+
+PLANS = {
+    name: AcceleratorPlan(machine=machine, vector_units=_VECTOR_UNITS.get(name, 1))
+    for name, machine in MACHINES.items()
+}
 """By the names that the commands take."""
 
 

@@ -67,6 +67,8 @@ class Job:
         Whether a program that may still run is ended first, by the control register.
     sample
         Cycles between samples of the counters, 0 for none.
+    completions
+        Whether to tell when each instruction was complete.
     """
 
     image: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
@@ -85,6 +87,7 @@ class Job:
     reset: bool = False
     abort: bool = False
     sample: int = 0
+    completions: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,8 @@ class Outcome:
         Parts of memory by name.
     samples
         Rows of cycle and every unit's counters (``registers.COUNTERS`` per unit) at that time.
+    completions
+        Rows of cycle and number of the unit, in order, if they were asked for.
     seconds
         Wall time of the simulation from start to end.
     """
@@ -117,6 +122,7 @@ class Outcome:
     counters: Mapping[str, int]
     results: Mapping[str, NDArray[np.uint8]]
     samples: NDArray[np.int64]
+    completions: NDArray[np.int64]
     seconds: float
 
     @property
@@ -190,9 +196,11 @@ def build(
     bus = accelerator.signature.members[f"{MASTER}_rdata"].shape
     verilog = machine_verilog(accelerator, platform)
     blocks = ("--hierarchical",) if "hier_block" in verilog else ()
+    defined = f"#define BUS_BYTES {Shape.cast(bus).width // 8}\n"
+    defined += "#define COMPLETIONS\n" if "public_flat_rd" in verilog else ""
     recipe = Recipe(
         verilog=verilog,
-        main=f"#define BUS_BYTES {Shape.cast(bus).width // 8}\n{MAIN.read_text()}",
+        main=f"{defined}{MAIN.read_text()}",
         flags=(*blocks, *flags),
         optimize=optimize,
     )
@@ -231,6 +239,7 @@ def _script(job: Job, index: int, folder: Path, memory_bytes: int, base: int) ->
         lines.append(f"sample samples-{index} {job.sample} {' '.join(map(str, sampled))}")
     else:
         lines.append("sample none 0")
+    lines.append(f"completions {f'completions-{index}' if job.completions else 'none'}")
     lines.append(f"wait {job.limit}")
     names = ("status", "cycles_low", "cycles_high", *_COUNTERS)
     lines += [f"read {_OFFSETS[name]}" for name in names]
@@ -245,7 +254,7 @@ def _outcome(job: Job, index: int, folder: Path, told: Iterable[list[str]]) -> O
     lines = iter(told)
     waited, interrupted, seconds = next(lines)
     status, low, high, *counters = (int(next(lines)[0]) for _ in range(3 + len(_COUNTERS)))
-    samples = folder / f"samples-{index}"
+    samples, completions = folder / f"samples-{index}", folder / f"completions-{index}"
     return Outcome(
         state=status & 3,
         fault=Fault(status >> 4 & 15),
@@ -259,5 +268,10 @@ def _outcome(job: Job, index: int, folder: Path, told: Iterable[list[str]]) -> O
             for number, name in enumerate(job.results)
         },
         samples=np.loadtxt(samples, np.int64, ndmin=2) if job.sample else np.zeros((0, 1), int),
+        completions=_numbers(completions) if job.completions else np.zeros((0, 2), int),
         seconds=float(seconds),
     )
+
+
+def _numbers(file: Path) -> NDArray[np.int64]:
+    return np.fromstring(file.read_text(), np.int64, sep=" ").reshape(-1, 2)

@@ -15,8 +15,10 @@ from sim.sources import rtl_hash
 BLOCK = "core_"
 """First letters of modules that are compiled by themselves, once for all of their places."""
 
-KEPT = ("macro_", "bank_", "column_")
+KEPT = ("macro_", "bank_", "column_", "vector_")
 """First letters of modules that keep their own functions."""
+
+_VISIBLE = r"\1 /*verilator public_flat_rd*/"
 
 TEXTS = CACHE.with_name("verilog")
 """Emitted texts by hash."""
@@ -24,6 +26,9 @@ TEXTS = CACHE.with_name("verilog")
 # Memories are zero at first anyway; tens of thousands of lines say so.
 _INITIAL = re.compile(r"^  initial begin\n(?:    .*\n)*  end\n", re.M)
 _ZERO = re.compile(r"^    \S+ ?\[\d+\] = \d+'h0+;\n", re.M)
+# One of the queues, all of which are told what is complete.
+_COUNTERS = re.compile(r"^module \\top\.sequencer\.dispatch\.load_queue .*?^endmodule", re.M | re.S)
+_COUNTER = re.compile(r"^(  wire \[7:0\] completed__\d)(?=;)", re.M)
 # A port may be named as some C++ functions are; a client that is left out compares constants.
 _ALLOWED = "".join(f"/* verilator lint_off {one} */\n" for one in ("SYMRSVDWORD", "UNSIGNED"))
 
@@ -60,4 +65,5 @@ def for_verilator(verilog: str) -> str:
     verilog = re.sub(r"always @\*\n(?= +\S+ ?(?:\[[\d:]+\] )?= \d+'h)", "initial\n", verilog)
     head = rf"^(module {BLOCK}[^;.]*;)"
     verilog = re.sub(head, r"\1 /*verilator hier_block*/", verilog, flags=re.M)
+    verilog = _COUNTERS.sub(lambda module: _COUNTER.sub(_VISIBLE, module[0]), verilog)
     return _ALLOWED + apart(verilog, *KEPT)

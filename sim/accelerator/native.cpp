@@ -19,6 +19,9 @@
 #include <vector>
 
 #include "Vtop.h"
+#ifdef COMPLETIONS
+#include "Vtop___024root.h"
+#endif
 #include "verilated.h"
 
 namespace {
@@ -205,6 +208,16 @@ public:
         }
         top_.rst = 0;
     }
+    // Per unit the instructions that are complete, modulo 256; nothing of other machines.
+    std::vector<uint8_t> completed() {
+#ifdef COMPLETIONS
+#define COUNT(unit) \
+    top_.rootp->top__DOT__sequencer__DOT__dispatch__DOT__load_queue__DOT__completed___05F##unit
+        return {COUNT(0), COUNT(1), COUNT(2), COUNT(3), COUNT(4), COUNT(5)};
+#else
+        return {};
+#endif
+    }
     bool interrupt() const { return top_.__SYM__interrupt; }
 
     void write(uint32_t offset, uint32_t value) {
@@ -317,6 +330,8 @@ private:
             words >> sample_file_ >> interval_;
             while (words >> a) sampled_.push_back(a);
             words.clear();
+        } else if (command == "completions") {  // file for cycle and unit of each
+            words >> completion_file_;
         } else {
             fail(kUsageError, "no command " + command);
         }
@@ -327,11 +342,20 @@ private:
         const auto began = std::chrono::steady_clock::now();
         const uint64_t first = machine_.cycle;
         uint64_t next = first;
-        std::ofstream samples;
+        std::ofstream samples, completions;
         if (!sampled_.empty()) samples.open(folder_ + "/" + sample_file_);
+        if (completion_file_ != "none") completions.open(folder_ + "/" + completion_file_);
+        std::vector<uint8_t> completed = machine_.completed();
         while (!machine_.interrupt() && machine_.cycle < first + limit) {
             if (sampled_.empty() || machine_.cycle < next) {
                 machine_.tick();
+                if (completions.is_open()) {
+                    const std::vector<uint8_t> now = machine_.completed();
+                    for (size_t unit = 0; unit < now.size(); ++unit)
+                        if (static_cast<uint8_t>(now[unit] - completed[unit]) == 1)
+                            completions << machine_.cycle - first << ' ' << unit + 1 << '\n';
+                    completed = now;
+                }
                 continue;
             }
             next = machine_.cycle + interval_;
@@ -366,7 +390,7 @@ private:
         if (!file.flush()) fail(kUsageError, "cannot write " + name);
     }
 
-    std::string folder_, sample_file_;
+    std::string folder_, sample_file_, completion_file_ = "none";
     Machine machine_;
     std::vector<uint64_t> sampled_;
     uint64_t interval_ = 0;

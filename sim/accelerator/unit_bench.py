@@ -29,7 +29,7 @@ def run_unit(
     Parameters
     ----------
     contents : (words, word_bytes) bytes that the buffer begins with
-    reads, writes : names of the unit's ports to the buffer
+    reads, writes : names of the unit's ports to the buffer, single or in arrays
     streams : beats of other streams into the unit
     idle : share of cycles in which a stream pauses
     """
@@ -37,19 +37,20 @@ def run_unit(
     pauses = random.Random(seed)
     m = Module()
     m.submodules.unit = unit
+    sources, sinks = _ports(unit, reads), _ports(unit, writes)
     m.submodules.buffer = buffer = BankedBuffer(
-        words, word_bytes, reads=len(reads) + 1, writes=len(writes) + 1
+        words, word_bytes, reads=len(sources) + 1, writes=len(sinks) + 1
     )
-    for name, port in zip(reads, buffer.reads, strict=False):
-        wiring.connect(m, getattr(unit, name), port)
-    for name, port in zip(writes, buffer.writes, strict=False):
-        wiring.connect(m, getattr(unit, name), port)
+    for own, port in zip(sources, buffer.reads, strict=False):
+        wiring.connect(m, own, port)
+    for own, port in zip(sinks, buffer.writes, strict=False):
+        wiring.connect(m, own, port)
     inputs = {"instructions": instructions, **(streams or {})}
     state = {"filled": False, "cycles": 0}
     after = contents.copy()
 
     async def main(ctx: Any) -> None:
-        fill = buffer.writes[len(writes)].requests
+        fill = buffer.writes[len(sinks)].requests
         for address in np.flatnonzero(contents.any(axis=1)):
             word = int.from_bytes(contents[address].tobytes(), "little")
             ctx.set(fill.payload, {"address": int(address), "data": word})
@@ -77,8 +78,8 @@ def run_unit(
             await ctx.tick().until(target.ready)
             ctx.set(target.valid, 0)
 
-    async def watch(ctx: Any, name: str) -> None:
-        port = getattr(unit, name).requests
+    async def watch(ctx: Any, own: Any) -> None:
+        port = own.requests
         while True:
             *_, valid, ready, beat = await ctx.tick().sample(port.valid, port.ready, port.payload)
             if valid and ready:
@@ -86,8 +87,16 @@ def run_unit(
                 after[int(beat.address)] = np.frombuffer(written, np.uint8)
 
     return _simulate(
-        m, main, [(give, name) for name in inputs], [(watch, x) for x in writes], after, state
+        m, main, [(give, name) for name in inputs], [(watch, own) for own in sinks], after, state
     )
+
+
+def _ports(unit: Any, names: Sequence[str]) -> list[Any]:
+    found: list[Any] = []
+    for name in names:
+        port = getattr(unit, name)
+        found += port if isinstance(port, list) else [port]
+    return found
 
 
 def _simulate(
@@ -98,7 +107,7 @@ def _simulate(
     simulator.add_testbench(main)
     for process, name in (*givers, *watchers):
 
-        async def background(ctx: Any, process: Any = process, name: str = name) -> None:
+        async def background(ctx: Any, process: Any = process, name: Any = name) -> None:
             await process(ctx, name)
 
         simulator.add_testbench(background, background=True)

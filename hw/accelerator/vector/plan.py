@@ -1,5 +1,6 @@
 """Size of the vector unit: its word, its longest rows, its tables."""
 
+import zlib
 from dataclasses import dataclass, field
 
 from golden.operator_spec import LayerNormSpec, SoftmaxSpec
@@ -42,8 +43,8 @@ class VectorPlan:
     softmax: SoftmaxSpec | None = field(default_factory=SoftmaxSpec)
 
     def __post_init__(self) -> None:
-        if self.word_bytes not in {16, 32, 64}:
-            raise ValueError(f"word_bytes must be 16, 32 or 64, not {self.word_bytes!r}")
+        if self.word_bytes not in {8, 16, 32, 64}:
+            raise ValueError(f"word_bytes must be 8, 16, 32 or 64, not {self.word_bytes!r}")
         require_range("address_bits", self.address_bits, 4, 32)
         require_range("width", self.width, 2 * self.lanes, 1 << 16)
         require_range("longest", self.longest, 2 * self.lanes, 1 << 16)
@@ -56,6 +57,16 @@ class VectorPlan:
             raise ValueError(
                 f"lanes_per_table must divide the {self.lanes} lanes, not be {self.lanes_per_table}"
             )
+
+    @property
+    def key(self) -> str:
+        """Short Verilog-safe name of a unit."""
+        softmax = (
+            "without" if self.softmax is None else f"{zlib.crc32(repr(self.softmax).encode()):x}"
+        )
+        sizes = (self.word_bytes, self.address_bits, self.width, self.longest, self.segments)
+        sizes += (self.lanes_per_table, self.ranks, self.units)
+        return f"vector_{'_'.join(map(str, sizes))}_{softmax}"
 
     @property
     def lanes(self) -> int:

@@ -15,11 +15,12 @@ from hw.accelerator.vector.loader import Loader
 from hw.accelerator.vector.operands import OPERANDS, Operands
 from hw.accelerator.vector.plan import VectorPlan
 from hw.accelerator.writer import Writer
+from hw.platform import Shared
 
 RESULTS = ("rows", "codes")
 
 
-class VectorUnit(wiring.Component):
+class VectorUnit(Shared):
     """Combine, scale, table, outputs: what ``docs/accelerator.md`` says of opcodes 0x50 to 0x53.
 
     An instruction starts when the one before it has completed. Throughput is one word of each
@@ -38,6 +39,7 @@ class VectorUnit(wiring.Component):
 
     def __init__(self, plan: VectorPlan | None = None) -> None:
         self.plan = VectorPlan() if plan is None else plan
+        self.key = self.plan.key
         sizes = (self.plan.address_bits, self.plan.word_bytes)
         super().__init__({
             **unit_members(),
@@ -45,7 +47,7 @@ class VectorUnit(wiring.Component):
             **{name: Out(write_signature(*sizes)) for name in RESULTS},
         })
 
-    def elaborate(self, platform: Any) -> Module:
+    def body(self, platform: Any) -> Module:
         m = Module()
         plan = self.plan
         m.submodules.decode = decode = Decode(plan)
