@@ -56,10 +56,10 @@ PLANS: dict[str, AcceleratorPlan] = {
     # The trained ViT: 17 tokens of 64, heads of 32, one table of 256 segments.
     "images": CompactPlan(
         machine=Machine(
-            word_bytes=16,
+            word_bytes=8,
             cores=1,
             buffer_words=1 << 11,
-            key_block=8,
+            key_block=4,
             head_size=32,
             longest=32,
             core_rows=32,
@@ -70,8 +70,25 @@ PLANS: dict[str, AcceleratorPlan] = {
             bus_bytes=8,
         ),
     ),
+    # The transliterator too: contexts of 64, gates of 192, three tables of 1,024 segments.
+    "words": CompactPlan(
+        machine=Machine(
+            word_bytes=8,
+            cores=1,
+            buffer_words=1 << 12,
+            key_block=4,
+            head_size=64,
+            longest=32,
+            core_rows=32,
+            width=192,
+            longest_codes=192,
+            segments=3072,
+            ranks=0,
+            bus_bytes=8,
+        ),
+    ),
 }
-"""By the names that designs take: ``tiny`` made as small as a network allows."""
+"""By the names that designs take: half of ``tiny``'s word, the rest as small as networks allow."""
 
 OFFSET_BITS = ADDRESS_BITS - 2
 

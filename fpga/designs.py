@@ -12,11 +12,11 @@ from hw.ops.plan import MaxFinderPlan, SoftmaxPlan
 from sim.row import Point
 
 COMPACT = (
-    # Products of one bit are gates, and those of the engine's array leave multipliers to others.
+    # Products of one bit are gates.
     "proc",
-    "alumacc *.product_sum/t:$mul *.array.column_*.products/t:$mul",
+    "alumacc *.product_sum/t:$mul",
     # Nobody reads a word of these in the cycle that writes it.
-    "setattr -set no_rw_check 1 *.bank_*/m:* *.target.memory/m:*",
+    "setparam -set COLLISION_X_MASK 1'1 *.bank_*/t:$memrd_v2 *.target.memory/t:$memrd_v2",
 )
 """What an accelerator needs of Yosys to fit its chip."""
 
@@ -64,6 +64,14 @@ ECP5 = _designs(
         name="accelerator",
         config="images",
         memory_bytes=1 << 17,
+        megahertz=25,
+        before=COMPACT,
+        routing=("--router", "router2"),
+    ),
+    AcceleratorDesign(
+        name="accelerator-words",
+        config="words",
+        memory_bytes=50 << 12,
         megahertz=25,
         before=COMPACT,
         routing=("--router", "router2"),

@@ -11,6 +11,7 @@ from fpga.boards import Board
 from fpga.design import AcceleratorDesign
 from fpga.host.accelerator import AcceleratorHost
 from fpga.host.client import Client, Port
+from hw.accelerator.vector.fields import Scale
 from hw.program.program import Program
 from sim.accelerator.run import memory_parts
 
@@ -54,6 +55,12 @@ def require_fit(design: AcceleratorDesign, program: Program) -> None:
         raise ValueError(
             f"{program.name!r} needs {program.memory_bytes:,} bytes of memory, but "
             f"{design.name!r} has {design.memory_bytes:,}: take a smaller network or another design"
+        )
+    scales = {one.values.get("scale") for one in program.instructions}
+    if Scale.SOFTMAX in scales and design.plan.vector_plan.softmax is None:
+        raise ValueError(
+            f"{program.name!r} takes a softmax of whole rows, which {design.name!r} has not: take "
+            "another network or design"
         )
 
 

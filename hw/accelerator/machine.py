@@ -41,8 +41,8 @@ class Machine:
     bus_bytes: int = 64
 
     def __post_init__(self) -> None:
-        if self.word_bytes not in {16, 32, 64}:
-            raise ValueError(f"word_bytes must be 16, 32 or 64, not {self.word_bytes!r}")
+        if self.word_bytes not in {8, 16, 32, 64}:
+            raise ValueError(f"word_bytes must be 8, 16, 32 or 64, not {self.word_bytes!r}")
         require_range("cores", self.cores, 1, 16)
         if self.cores & (self.cores - 1):
             raise ValueError(f"cores must be a power of two, not {self.cores}")
