@@ -6,7 +6,8 @@ program runs without pauses and with random ones on all channels of both buses.
 Plusargs: ``jobs``, a JSON file with ``base``, where memory begins, and ``jobs``. Each has
 ``image``, a file that goes to memory first, ``registers`` by name, and ``state`` and ``fault`` that
 it shall end with. Memory is ``ends`` bytes long, where there is one: behind it the model of the bus
-answers with errors. ``saved`` gets what is in memory afterwards, a file for each share of pauses.
+answers with errors. After ``stop``, name of a reset and cycles, it is reset by its "pin" or by the
+"control" register. ``saved`` gets what is in memory afterwards, a file for each share of pauses.
 """
 
 import json
@@ -63,7 +64,8 @@ async def programs_run(dut: Any, stall: float) -> None:
     assert await host.read_dword(OFFSETS["magic"]) == registers.MAGIC
     for job in told["jobs"]:
         region = _place(memory, Path(job["image"]).read_bytes(), job.get("ends"), told["base"])
-        await _run(dut, host, job["registers"] | {"memory_base": told["base"]})
+        await _start(dut, host, job["registers"] | {"memory_base": told["base"]})
+        await (_stop(dut, host, *job["stop"]) if "stop" in job else _end(dut))
         status = await host.read_dword(OFFSETS["status"])
         assert (status & 3, status >> 4 & 15) == (job["state"], job["fault"]), hex(status)
         while await host.read_dword(OFFSETS["status"]) & _DRAINING:
@@ -71,13 +73,30 @@ async def programs_run(dut: Any, stall: float) -> None:
         Path(f"{job['saved']}-{stall}").write_bytes(bytes(region.mem))
 
 
-async def _run(dut: Any, host: AxiLiteMaster, values: dict[str, int]) -> None:
-    """Write the registers, start, and wait for the interrupt."""
+async def _start(dut: Any, host: AxiLiteMaster, values: dict[str, int]) -> None:
+    """Write the registers, and the start."""
     for name, value in values.items():
         await host.write_dword(OFFSETS[name], value)
     await host.write_dword(OFFSETS["interrupt"], 3)
     await host.write_dword(OFFSETS["interrupt_enable"], 3)
     await host.write_dword(OFFSETS["control"], 1)
+
+
+async def _stop(dut: Any, host: AxiLiteMaster, reset: str, cycles: int) -> None:
+    """Reset the machine in the middle of a program."""
+    await ClockCycles(dut.clk, cycles)
+    assert not dut.interrupt.value, f"the program took less than {cycles} cycles"
+    if reset == "control":
+        await host.write_dword(OFFSETS["control"], 2)
+        return
+    dut.rst.value = 1
+    await ClockCycles(dut.clk, 4)
+    dut.rst.value = 0
+    await ClockCycles(dut.clk, 1)
+
+
+async def _end(dut: Any) -> None:
+    """Wait for the interrupt."""
     if not dut.interrupt.value:
         await First(RisingEdge(dut.interrupt), ClockCycles(dut.clk, PATIENCE))
     assert dut.interrupt.value, f"no interrupt within {PATIENCE} cycles"

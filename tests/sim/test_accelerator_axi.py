@@ -29,17 +29,19 @@ COPY = """
 """
 
 
-def job(folder, name, memory, arguments, fault=Fault.NONE, ends=None):
+def job(folder, name, memory, arguments, fault=Fault.NONE, ends=None, stop=None):
     """Write the image of a program, and return what the bench is told of it."""
+    state = registers.DONE if stop is None else registers.IDLE
     memory.tofile(folder / f"{name}.bin")
     values = {f"argument_{number}": value for number, value in enumerate(arguments, 1)}
     return {
         "image": str(folder / f"{name}.bin"),
         "registers": {"memory_size": memory.size, "program": 0, **values},
-        "state": registers.FAULT if fault else registers.DONE,
+        "state": registers.FAULT if fault else state,
         "fault": fault,
         "saved": str(folder / name),
         **({} if ends is None else {"ends": ends}),
+        **({} if stop is None else {"stop": stop}),
     }
 
 
@@ -99,7 +101,7 @@ def test_another_end_is_seen(tmp_path):
 
 @pytest.mark.timeout(600)
 def test_a_network_on_the_whole_machine(tmp_path):
-    """Each tensor of an encoder as golden has it, after each way in which memory may fail it."""
+    """Each tensor of an encoder as golden has it, after errors of memory and after resets."""
     plan = PLANS["tiny"]
     loaded = load("sentence encoder", plan.machine)
     program = compile_network(loaded.graph, plan.machine, loaded.maximums, trace=True)
@@ -110,18 +112,22 @@ def test_a_network_on_the_whole_machine(tmp_path):
     )
     results = program.traced["sentence"].address
     jobs, good = [], {}
-    for index, (length, fault, ends) in enumerate([
-        (9, Fault.NONE, None),
-        (4, Fault.READ, weights),
-        (2, Fault.NONE, None),
-        (1, Fault.WRITE, results),
-        (1, Fault.NONE, None),
+    for index, (length, fault, ends, stop) in enumerate([
+        (9, Fault.NONE, None, None),
+        (4, Fault.READ, weights, None),
+        (2, Fault.NONE, None, None),
+        (1, Fault.WRITE, results, None),
+        (1, Fault.NONE, None, None),
+        (9, Fault.NONE, None, ("control", 2_000)),
+        (3, Fault.NONE, None, None),
+        (9, Fault.NONE, None, ("pin", 3_000)),
+        (4, Fault.NONE, None, None),
     ]):
         given = integer_inputs(loaded, sample(loaded.graph, index, length))
         arguments = program.registers(given)
         name = f"encoder-{index}"
-        jobs.append(job(tmp_path, name, program.memory(given), arguments, fault, ends))
-        if not fault:
+        jobs.append(job(tmp_path, name, program.memory(given), arguments, fault, ends, stop))
+        if not fault and stop is None:
             good[name] = given
     log = bench(tmp_path, Accelerator(plan), jobs)
     failed = Counter(line.rsplit(" ", 3)[-3] for line in log.splitlines() if "failed" in line)
