@@ -28,6 +28,7 @@ DONE = Outcome(
     counters={"read_beats": 100, "written_beats": 50},
     results={},
     samples=np.zeros((0, 1), np.int64),
+    completions=np.zeros((0, 2), np.int64),
     seconds=0.0,
 )
 
