@@ -18,6 +18,7 @@ from hw.program import Program, compile_network
 from hw.yosys import write_atomically
 from sim.accelerator.inputs import Use, integer_inputs, sampled, use_of
 from sim.accelerator.networks import Loaded, load
+from sim.accelerator.predict import TOLERANCE, Prediction, memory_of, predict
 from sim.accelerator.run import Run, RunError, first_difference, golden_tensors, run_rtl, simulator
 
 
@@ -93,7 +94,22 @@ def run(
             first_difference(loaded.graph, one, golden_tensors(loaded, inputs))
             for one, inputs in zip(runs, given, strict=True)
         ]
-    figures = _report(console, plan, loaded, program, use, texts or use.default, given, runs)
+    memory = memory_of(latency, bus_pace, stall)
+    predictions = [
+        predict(
+            program,
+            plan,
+            inputs,
+            one.outcome.cycles,
+            one.outcome.counters,
+            memory=memory,
+            tokens=_tokens(loaded, one),
+        )
+        for one, inputs in zip(runs, given, strict=True)
+    ]
+    figures = _report(
+        console, plan, loaded, program, use, texts or use.default, given, runs, predictions
+    )
     if json_file is not None:
         content = {
             **{"network": network, "config": config, "feeder": feeder, "latency": latency},
@@ -112,6 +128,10 @@ def _inputs(loaded: Loaded, use: Use, text: str, data: Path | None) -> dict[str,
     return integer_inputs(loaded, sampled(loaded, found["length"]) if "length" in found else found)
 
 
+def _tokens(loaded: Loaded, run: Run) -> list[int]:
+    return [int(x) for x in run.outputs["tokens"].ravel()] if loaded.decoding else []
+
+
 def _report(
     console: Console,
     plan: AcceleratorPlan,
@@ -121,30 +141,43 @@ def _report(
     texts: Sequence[str],
     given: Sequence[Mapping[str, np.ndarray]],
     runs: Sequence[Run],
+    predictions: Sequence[Prediction],
 ) -> list[dict[str, Any]]:
-    """Print answers and cycles; return the figures."""
-    table = Table("input", "answer", "cycles", "products", "a cycle", "million a second", "wall s")
-    units = Table("busy share", *UNITS[1:])
-    figures = []
-    for text, inputs, one in zip(texts, given, runs, strict=True):
+    """Print answers and cycles, measured and by the model; return the figures."""
+    table = Table(
+        "input", "answer", "cycles", "model", "products", "a cycle", "million/s", "wall s"
+    )
+    units = Table("busy cycles", *UNITS[1:])
+    figures, warnings = [], []
+    for text, inputs, one, model in zip(texts, given, runs, predictions, strict=True):
         lengths = program.lengths(inputs)
         if loaded.decoding is not None:
             lengths["target"] = len(one.outputs["tokens"])
         products = sum(size.macs for size in describe(loaded.graph, lengths))
         outcome = one.outcome
-        busy = {unit: outcome.counters[f"{unit}_busy"] / outcome.cycles for unit in UNITS[1:]}
         answer = use.answer(one.outputs)
         speed = products / max(outcome.seconds, 1e-9) / 1e6
         table.add_row(
             text,
             answer[:40],
             f"{outcome.cycles:,}",
+            f"{model.cycles:,.0f} ({model.deviation:+.1%})",
             f"{products:,}",
             f"{products / outcome.cycles:.1f}",
             f"{speed:.1f}",
             f"{outcome.seconds:.1f}",
         )
-        units.add_row(text[:20], *(f"{share:.0%}" for share in busy.values()))
+        for name, busy, total in (
+            (text[:20], model.measured_busy, outcome.cycles),
+            ("  model", model.busy, model.cycles),
+        ):
+            shares = (f"{cycles:,.0f} {cycles / total:4.0%}" for cycles in busy.values())
+            units.add_row(name, *shares)
+        if abs(model.deviation) > TOLERANCE:
+            warnings.append(
+                f"warning: input {text!r}: the model is {model.deviation:+.1%} from what was "
+                f"measured, more than {TOLERANCE:.0%}"
+            )
         figures.append({
             "input": text,
             "answer": answer,
@@ -152,6 +185,7 @@ def _report(
             "products": products,
             "seconds": round(outcome.seconds, 2),
             "counters": dict(outcome.counters),
+            "model": model.figures,
         })
     machine = plan.machine
     console.print(
@@ -160,4 +194,6 @@ def _report(
     )
     console.print(table)
     console.print(units)
+    for warning in warnings:
+        console.print(warning)
     return figures

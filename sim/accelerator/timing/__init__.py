@@ -1,0 +1,1 @@
+"""The units of an accelerator without their data: when each moves what."""

@@ -1,0 +1,119 @@
+"""The load and store units: words between memory and buffer."""
+
+from collections import deque
+
+from hw.accelerator.load_unit import AHEAD as LOADS_AHEAD
+from hw.accelerator.store_unit import AHEAD as STORES_AHEAD
+from hw.program.instructions import Instruction
+from sim.accelerator.timing.kernel import Clock, Process
+from sim.accelerator.timing.memory import MemoryModel
+from sim.accelerator.timing.station import Given, Station
+
+READ = 4
+"""Cycles from a reader's job to its first word of the buffer."""
+
+GATHERED = 3
+"""Cycles from an id to the request of its row."""
+
+
+def rows_and_words(given: Given) -> tuple[int, int]:
+    """Of a load or store."""
+    rows, words = given.counts[0], given.one["words"]
+    return (rows, words) if words else (0, 0)
+
+
+def row_address(one: Instruction, row: int) -> int:
+    """Where a row lies in memory; rows by ids are taken for one after the other."""
+    return one["address"] + row * one["pitch"]
+
+
+class LoadTiming:
+    """Rows are asked for one by one, and written as they come."""
+
+    def __init__(self, clock: Clock, station: Station, memory: MemoryModel) -> None:
+        self.clock, self.station, self.memory = clock, station, memory
+        self._jobs: deque[Given] = deque()
+        self._changed = clock.notice()
+        clock.start(self._ask())
+        clock.start(self._write())
+
+    def _ask(self) -> Process:
+        while True:
+            given = yield from self.station.take()
+            rows, words = rows_and_words(given)
+            gathers = given.one["gather"]
+            # Ids may be what an earlier instruction loads.
+            while self._jobs and (not rows or gathers or len(self._jobs) >= LOADS_AHEAD):
+                yield self._changed
+            given.begin = self.clock.now
+            if not rows:
+                self.station.complete(given, 0.0)
+                continue
+            self._jobs.append(given)
+            self._changed.tell()
+            yield 1.0 + READ * bool(gathers)
+            for row in range(rows):
+                if gathers:
+                    yield GATHERED - 1.0
+                yield from self.memory.ask("load", row_address(given.one, row), words)
+
+    def _write(self) -> Process:
+        reader = self.memory.readers["load"]
+        while True:
+            while not self._jobs:
+                yield self._changed
+            given = self._jobs[0]
+            rows, words = rows_and_words(given)
+            left = rows * words
+            while left:
+                while not reader.words:
+                    yield reader.came
+                taken = min(left, reader.words)
+                self.memory.take("load", taken)
+                left -= taken
+            moved = rows * words * self.memory.word_cycles
+            self.station.complete(given, moved)
+            yield 1.0
+            self._jobs.popleft()
+            self._changed.tell()
+
+
+class StoreTiming:
+    """A burst goes when its words are there; memory answers the last one of an instruction."""
+
+    def __init__(self, clock: Clock, station: Station, memory: MemoryModel) -> None:
+        self.clock, self.station, self.memory = clock, station, memory
+        self._under_way: deque[float] = deque()
+        self._bus = 0.0
+        clock.start(self._run())
+
+    def _run(self) -> Process:
+        memory = self.memory
+        read = 0.0
+        while True:
+            given = yield from self.station.take()
+            rows, words = rows_and_words(given)
+            while self._under_way and self._under_way[0] <= self.clock.now:
+                self._under_way.popleft()
+            if not rows or len(self._under_way) >= STORES_AHEAD:
+                yield self.clock.until(
+                    self._under_way[-1 if not rows else 0] if self._under_way else 0.0
+                )
+            given.begin = self.clock.now
+            if not rows:
+                self.station.complete(given, 0.0)
+                continue
+            read = max(self.clock.now + READ, read)
+            for row in range(rows):
+                for burst in memory.bursts(row_address(given.one, row), words):
+                    read += burst
+                    # Its address goes first, then a beat in a cycle.
+                    begin = max(read + 3, self._bus)
+                    self._bus = begin + burst * memory.word_cycles
+            end = self._bus + memory.latency
+            self._under_way.append(end)
+            self.station.complete(given, rows * words * memory.word_cycles, end)
+            # The next one is taken when this one's last words are asked for.
+            yield self.clock.until(
+                max(read - READ, self._bus - 2 * memory.longest * memory.word_cycles)
+            )

@@ -1,0 +1,107 @@
+"""The vector unit: an instruction at a time, a word a cycle through a chain of stages."""
+
+from hw.accelerator.plan import AcceleratorPlan
+from hw.accelerator.vector.combiner import Combiner
+from hw.accelerator.vector.fields import Combine, Scale
+from hw.accelerator.vector.statistics import Statistics
+from hw.accelerator.vector.tables import Tables
+from hw.ops.plan import QuantizeRowsPlan
+from hw.ops.quantize_rows import QuantizeRows
+from hw.ops.requantize import Requantizer
+from hw.ops.row_moments import RowMoments
+from hw.ops.softmax import Softmax
+from hw.program.instructions import Instruction
+from sim.accelerator.timing.kernel import Clock, Process
+from sim.accelerator.timing.station import Given, Station
+from sim.accelerator.timing.transfers import READ
+
+MEASURES = {Scale.LAYER_NORM, Scale.L2_NORMALIZE}
+STRIDES = ("a_stride", "b_stride", "c_stride", "result_stride", "codes_stride")
+
+
+class VectorTiming:
+    """Each instruction starts when the one before it is complete and has left the chain."""
+
+    def __init__(self, clock: Clock, station: Station, plan: AcceleratorPlan) -> None:
+        self.clock, self.station, self.units = clock, station, plan.vector_units
+        self.plan = plan.vector_plan
+        clock.start(self._run())
+
+    def _run(self) -> Process:
+        free = 0.0
+        while True:
+            given = yield from self.station.take()
+            yield self.clock.until(max(free, self.clock.now + 1))
+            given.begin = self.clock.now
+            moved, chain = self.cycles(given)
+            if moved:
+                free = self.clock.now + moved + chain
+                # Several units are told when all of them are done.
+                self.station.complete(given, moved, free + 1)
+                if self.units > 1:
+                    free += 2
+            else:
+                self.station.complete(given, 0.0, self.clock.now + 1)
+                free = self.clock.now + 1
+
+    def cycles(self, given: Given) -> tuple[float, float]:
+        """Cycles that words take at the narrowest place, and all others until it is complete."""
+        one, (rows, length) = given.one, given.counts
+        if one.name in {"channels", "table"}:
+            entries = one["columns"] or one["segments"]
+            words = -(-8 * entries // self.plan.word_bytes)
+            # A segment a cycle, but a whole word of channel numbers.
+            moved = float(entries if one.name == "table" else words) if rows else 0.0
+            return moved, READ
+        elements = length if one["counted"] else one["elements"]
+        if not rows or not elements or (one.name == "reduce" and not length):
+            return 0.0, 0.0
+        words = -(-elements // self.plan.lanes)
+        if self._shared(one):
+            rows = -(-rows // self.units)
+        cycles = self._row_cycles(one, words, elements)
+        words *= 2 if one["combine"] == Combine.CELL else 1
+        if one.name == "reduce":
+            cycles = max(cycles, length * words)
+        moved = (rows - 1) * cycles + (length * words if one.name == "reduce" else words)
+        return moved, self._chain(one, words, elements)
+
+    def _shared(self, one: Instruction) -> bool:
+        """Whether all units take rows of it."""
+        far = any(one[name] * self.units >> 16 for name in STRIDES)
+        return one.name == "rows" and not one["causal"] and not far
+
+    def _row_cycles(self, one: Instruction, words: int, elements: int) -> float:
+        """Of a row in a stream of rows: of the operand, the outputs, the moments, the ranks."""
+        codes = -(-elements // self.plan.word_bytes) if one["write_codes"] else 0
+        results = one["write_rows"] or one["argmax"] or one["top_k"]
+        header = 1 if one["write_codes"] and one["header"] and results else 0
+        cycles: list[float] = [words * (2 if one["combine"] == Combine.CELL else 1), codes + header]
+        if one["scale"] in MEASURES:
+            cycles.append((RowMoments.cycles(self.plan.norm) + 1) / self.plan.units)
+        if one["top_k"]:
+            cycles.append(elements)
+        return max(cycles)
+
+    def _chain(self, one: Instruction, words: int, elements: int) -> float:
+        """From the first word asked for to the last one written, without the words themselves."""
+        plan = self.plan
+        cycles = READ + 1 + Combiner.STAGES + 1 + Tables.STAGES
+        if one["scale"] == Scale.SOFTMAX and plan.softmax is not None:
+            cycles += Softmax.latency(plan.softmax, plan.softmax_plan) + 2 * words
+        else:
+            cycles += Requantizer.STAGES
+        if one["scale"] in MEASURES:
+            cycles += Statistics.latency(plan) + words - 1
+        codes = 0
+        if one["write_codes"]:
+            codes = int(bool(one["header"]))
+            if not one["low_bits"]:
+                quantize = QuantizeRowsPlan(lanes=plan.lanes, longest=plan.longest)
+                codes += QuantizeRows.latency_of(quantize) + words - 1
+        ranks = 0
+        if one["argmax"]:
+            ranks = plan.max_finder.stages + 1
+        elif one["top_k"]:
+            ranks = one["k"] + 1
+        return cycles + max(codes, ranks) - 1
