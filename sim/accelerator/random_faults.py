@@ -54,8 +54,8 @@ class Struck:
 
     ended
         The fault's name, ``STOPPED`` by a reset, or ``MISSED``: the program came to its end.
-    cycles
-        From the start to the interrupt, or to the reset.
+    cycles, limit
+        From the start to the interrupt, or to the reset; what they must stay below.
     wrong
         Why that is not what must be, if it is not.
     """
@@ -63,6 +63,7 @@ class Struck:
     kind: str
     ended: str
     cycles: int
+    limit: int
     wrong: str | None
 
 
@@ -100,8 +101,10 @@ def strike(
     outcomes = machine.run(jobs, len(memory))
     expected = first.results["memory"]
     return [
-        _judged(kind, ended, after, expected)
-        for kind, ended, after in zip(drawn, outcomes[::2], outcomes[1::2], strict=True)
+        _judged(kind, job, ended, after, expected)
+        for kind, job, ended, after in zip(
+            drawn, jobs[::2], outcomes[::2], outcomes[1::2], strict=True
+        )
     ]
 
 
@@ -162,7 +165,7 @@ def _faulty(
     return replace(job, image={0: memory})
 
 
-def _judged(kind: str, ended: Outcome, after: Outcome, expected: np.ndarray) -> Struck:
+def _judged(kind: str, job: Job, ended: Outcome, after: Outcome, expected: np.ndarray) -> Struck:
     """How it ended, and what is wrong with that and with the next program."""
     wrong = None
     name = MISSED if ended.done else ended.fault.name.lower()
@@ -178,4 +181,4 @@ def _judged(kind: str, ended: Outcome, after: Outcome, expected: np.ndarray) -> 
         wrong = f"the next program ended with {after.fault.name}"
     elif wrong is None and not np.array_equal(after.results["memory"], expected):
         wrong = "the next program left something else in memory"
-    return Struck(kind=kind, ended=name, cycles=ended.cycles, wrong=wrong)
+    return Struck(kind=kind, ended=name, cycles=ended.cycles, limit=job.limit, wrong=wrong)

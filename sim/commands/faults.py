@@ -67,10 +67,16 @@ def faults(config: str, network: str, count: int, seed: int, json_file: Path | N
         console.print(f"{hits} of {count} faults, {drawn - hits} missed, {wrong} wrong")
     told = summary(struck)
     console.print(_table(told))
+    limit = max(one.limit for one in struck)
+    largest = max(one["largest_cycles"] for one in told.values())
+    console.print(
+        f"seed {seed}: each ended within {largest:,} cycles of its start, {limit:,} allowed"
+    )
     if json_file is not None:
         content = {
             **{"config": config, "network": network, "seed": seed},
-            **{"faults": hits, "missed": drawn - hits, "wrong": wrong, "kinds": told},
+            **{"faults": hits, "missed": drawn - hits, "wrong": wrong},
+            **{"largest_cycles": largest, "limit_cycles": limit, "kinds": told},
         }
         write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
     for one in struck:
