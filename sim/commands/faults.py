@@ -69,9 +69,7 @@ def faults(config: str, network: str, count: int, seed: int, json_file: Path | N
     console.print(_table(told))
     limit = max(one.limit for one in struck)
     largest = max(one["largest_cycles"] for one in told.values())
-    console.print(
-        f"seed {seed}: each ended within {largest:,} cycles of its start, {limit:,} allowed"
-    )
+    console.print(f"seed {seed}: each ended within {largest:,} of {limit:,} cycles allowed")
     if json_file is not None:
         content = {
             **{"config": config, "network": network, "seed": seed},
