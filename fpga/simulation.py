@@ -13,6 +13,8 @@ from amaranth.lib import wiring
 from fpga.boards import Board
 from fpga.design import Design
 from fpga.hosted import Hosted
+from sim.accelerator.machine_bench import OPTIMIZE
+from sim.accelerator.machine_text import for_verilator
 from sim.build import CACHE, EXECUTABLE, Recipe, build
 
 MAIN = Path(__file__).with_name("simulation.cpp")
@@ -40,10 +42,11 @@ def program_of(board: Board, design: Design) -> Path:
     """Build ``design`` as ``board`` would have it, and return the program that serves it."""
     words, divisor = board.identity(design).words(), board.divisor(design)
     recipe = Recipe(
-        verilog=flat_verilog(Hosted(design.target(), words, divisor)),
+        verilog=for_verilator(flat_verilog(Hosted(design.target(), words, divisor))),
         main=f"#define DIVISOR {divisor}\n{MAIN.read_text()}",
         # Amaranth writes the states of a machine and no others.
         flags=("-Wno-CASEINCOMPLETE",),
+        optimize=OPTIMIZE,
     )
     return build(recipe, CACHE) / EXECUTABLE
 
