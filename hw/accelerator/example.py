@@ -121,7 +121,7 @@ module NAME_example_memory #(
       end
       code = $fgetc(file);
       for (place = 0; code >= 0 && place < BYTES; place = place + 1) begin
-        beats[place / BEAT][8 * (place % BEAT) +: 8] = code;
+        beats[place / BEAT][8 * (place % BEAT) +: 8] = code[7:0];
         code = $fgetc(file);
       end
       $fclose(file);
