@@ -124,6 +124,10 @@ module NAME_example_memory #(
         beats[place / BEAT][8 * (place % BEAT) +: 8] = code[7:0];
         code = $fgetc(file);
       end
+      if (code >= 0) begin
+        $display("memory has %0d bytes, and %0s has more", BYTES, path);
+        $stop;
+      end
       $fclose(file);
     end
   end

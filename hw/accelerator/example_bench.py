@@ -39,8 +39,9 @@ _BENCH = """\
 // Plusargs: +RESULT=file for memory afterwards, +PROGRAM=address, +ARGUMENT_1=number and so on to
 // +ARGUMENT_4, +WATCHDOG=cycles, +LIMIT=cycles after which it gives up.
 /* verilator lint_off WIDTH */
-module NAME_example_tb;
-  localparam BYTES = 1 << 20;
+module NAME_example_tb #(
+  parameter BYTES = 1 << 20  // of memory
+);
 OFFSETS
 
   reg clk = 0;

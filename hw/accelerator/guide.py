@@ -40,6 +40,8 @@ Verilog, or in Verilator 5.036 or newer:
 && ./obj_dir/V{module}_example_tb +IMAGE=program/image.bin +ARGUMENT_1=9 +RESULT=result.bin
 
 Either prints one line that starts with PASS, or with FAIL and then exits with a code other than 0.
+Memory has 1 MB; with `-P{module}_example_tb.BYTES=67108864` in Icarus, `-GBYTES=67108864` in
+Verilator it has 64.
 A machine generated with `--arithmetic words` computes the same and simulates quicker.
 
 ## Driving it

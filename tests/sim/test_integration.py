@@ -168,6 +168,10 @@ def test_the_example_runs_a_network_in_icarus(folder, tmp_path, tool):
     assert told.returncode == 0, told
     assert re.search(r"^PASS accelerator: the program ended after \d+ cycles$", told.stdout, re.M)
     require_outputs()
+    (tmp_path / "large.bin").write_bytes(bytes(MEMORY + 1))
+    told = icarus(folder, tmp_path, "+IMAGE=large.bin")
+    assert told.returncode != 0, told
+    assert f"memory has {MEMORY} bytes, and large.bin has more" in told.stdout
     told = icarus(folder, tmp_path)
     assert told.returncode != 0, told
     assert re.search(r"^FAIL accelerator: status 1[37] after \d+ cycles", told.stdout, re.M)
