@@ -67,6 +67,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "engine": ("sim", "engine"),
     "area-engine": ("hw", "area", "--library", "gates", "engine"),
     "accelerator-faults": ("sim", "faults", "--count", "1200", "--seed", "1"),
+    "board-vit": ("fpga", "run", "sim", "vit"),
+    "board-netra": ("fpga", "run", "sim", "netra", "--design", "accelerator-words"),
     "networks": ("golden", "networks"),
     "spellings-g2p": ("golden", "spellings", "--model", "g2p"),
     "spellings-netra": ("golden", "spellings", "--model", "netra"),
@@ -120,6 +122,7 @@ CIRCUITS |= {f"mutate-{name.replace('_', '-')}": (f"hw.ops.{name}",) for name in
 CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
 CIRCUITS["accelerator-faults"] = ("hw.accelerator.accelerator",)
+CIRCUITS["board-vit"] = CIRCUITS["board-netra"] = ("fpga.accelerator", "fpga.hosted")
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
 CIRCUITS["images"] = CIRCUITS["accuracy"] = CIRCUITS["networks"]
