@@ -1,4 +1,7 @@
-// Runs the generated C driver on the generated Verilog example: argv[1] is the program's argument 1.
+// Runs the generated C driver on the generated Verilog example: argv[1] is the driver as a shared
+// library, argv[2] the program's argument 1.
+
+#include <dlfcn.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +15,15 @@ namespace {
 constexpr uint32_t kBytes = 1 << 20;  // of the example's memory
 
 Vtop* top;
+void* library;
+
+// The driver is C: it is compiled as such, and found by name, as the header declares it.
+void* symbol(const char* name) {
+    void* found = dlsym(library, name);
+    if (!found) std::exit(12);
+    return found;
+}
+#define DRIVER(name) reinterpret_cast<decltype(&accelerator_##name)>(symbol("accelerator_" #name))
 
 void tick() {
     top->clk = 0;
@@ -59,31 +71,41 @@ void write(void*, uint32_t offset, uint32_t value) {
 
 int main(int argc, char** argv) {
     Verilated::commandArgs(argc, argv);
+    library = dlopen(argv[1], RTLD_NOW);
+    if (!library) return 11;
+    const auto probe = DRIVER(probe);
+    const auto start = DRIVER(start);
+    const auto wait = DRIVER(wait);
+    const auto status = DRIVER(status);
+    const auto acknowledge = DRIVER(acknowledge);
+    const auto draining = DRIVER(draining);
+    const auto cycles = DRIVER(cycles);
+    const auto abort = DRIVER(abort);
     top = new Vtop;
     top->rst = 1;
     tick();
     tick();
     top->rst = 0;
     const accelerator device = {nullptr, read, write};
-    if (accelerator_probe(&device, ACCELERATOR_CONFIGURATION_VALUE)) return 3;
-    if (!accelerator_probe(&device, ACCELERATOR_CONFIGURATION_VALUE + 1)) return 4;
+    if (probe(&device, ACCELERATOR_CONFIGURATION_VALUE)) return 3;
+    if (!probe(&device, ACCELERATOR_CONFIGURATION_VALUE + 1)) return 4;
     // Where memory ends there is no program; the next one runs.
-    const uint32_t argument = static_cast<uint32_t>(std::atoi(argv[1]));
+    const uint32_t argument = static_cast<uint32_t>(std::atoi(argv[2]));
     accelerator_job job = {0, kBytes, kBytes - 64, 100000, {argument, 0, 0, 0}};
-    accelerator_start(&device, &job);
-    if (!accelerator_wait(&device, 10000)) return 5;
-    const struct accelerator_status failed = accelerator_status(&device);
+    start(&device, &job);
+    if (!wait(&device, 10000)) return 5;
+    const struct accelerator_status failed = status(&device);
     if (failed.state != ACCELERATOR_IS_FAULT || failed.fault != ACCELERATOR_FAULT_OPCODE) return 6;
-    if (accelerator_acknowledge(&device) != 2) return 7;
-    while (accelerator_draining(&device)) {}
+    if (acknowledge(&device) != 2) return 7;
+    while (draining(&device)) {}
     job.program = 0;
-    accelerator_start(&device, &job);
-    if (accelerator_wait(&device, 1000000)) return 8;
-    if (!top->__SYM__interrupt || accelerator_acknowledge(&device) != 1) return 9;
+    start(&device, &job);
+    if (wait(&device, 1000000)) return 8;
+    if (!top->__SYM__interrupt || acknowledge(&device) != 1) return 9;
     settle();
     if (top->__SYM__interrupt) return 10;
-    std::printf("%llu\n", static_cast<unsigned long long>(accelerator_cycles(&device)));
-    accelerator_abort(&device);
+    std::printf("%llu\n", static_cast<unsigned long long>(cycles(&device)));
+    abort(&device);
     delete top;
     return 0;
 }
