@@ -28,6 +28,7 @@ COMMANDS = {
     "estimate": Entry(
         "sim.commands.estimate", "estimate", "Cycles of a network's program by a model."
     ),
+    "rows": Entry("sim.commands.rows", "rows", "Cycles of a row in a core: the model's table."),
     "faults": Entry("sim.commands.faults", "faults", "Random faults on the accelerator's RTL."),
     "engine": Entry("sim.commands.engine", "engine", "How busy the attention engine is."),
     "speed": Entry("sim.commands.speed", "speed", "Simulated products per wall second of a core."),

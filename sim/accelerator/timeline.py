@@ -10,18 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hw.accelerator.fetch import AHEAD
-from hw.accelerator.plan import FEEDERS, AcceleratorPlan
+from hw.accelerator.plan import AcceleratorPlan
 from hw.program.fields import CONDITIONS
 from hw.program.instructions import BYTES, FREE, UNITS, Instruction
 from hw.program.program import Program
-from sim.accelerator.timing.cores import CoreTiming, Sets, WeightTiming
+from sim.accelerator.timing.cores import CoreTiming
 from sim.accelerator.timing.engine import EngineTiming
 from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.memory import MemoryModel
-from sim.accelerator.timing.pace import ROWS, Pace
+from sim.accelerator.timing.pace import Paces, paces_of
+from sim.accelerator.timing.sets import Sets
 from sim.accelerator.timing.station import Event, Given, Station
 from sim.accelerator.timing.transfers import LoadTiming, StoreTiming
 from sim.accelerator.timing.vector import VectorTiming
+from sim.accelerator.timing.weights import WeightTiming
 
 DISPATCH = 2
 """Cycles of an instruction in the sequencer."""
@@ -38,14 +40,6 @@ class Memory:
     pace: float = 1.0
 
 
-def pace_of(plan: AcceleratorPlan) -> Pace:
-    """What a row costs a core of this plan; ``ValueError`` if nobody has measured it."""
-    for name, macro in FEEDERS.items():
-        if macro == plan.macro and name in ROWS:
-            return ROWS[name]
-    raise ValueError(f"no table of cycles for the macros {plan.macro}: one of {', '.join(ROWS)}")
-
-
 class Timeline:
     """Runs a program as the machine does.
 
@@ -54,7 +48,7 @@ class Timeline:
     registers : what registers 1 to 4 begin with
     plan : of the machine that the program was compiled for
     reads : what the program's reads of the buffer find, in order; 0 behind them
-    pace : of a row in a core, if not that of the plan's feeder
+    paces : of rows in a core, if not those of the plan's feeder
 
     Members
     -------
@@ -70,12 +64,12 @@ class Timeline:
         *,
         memory: Memory | None = None,
         reads: Sequence[int] = (),
-        pace: Pace | None = None,
+        paces: Paces | None = None,
     ) -> None:
         if plan.machine != program.machine:
             raise ValueError(f"program {program.name!r} was compiled for another machine")
         memory = Memory() if memory is None else memory
-        pace = pace_of(plan) if pace is None else pace
+        paces = paces_of(plan) if paces is None else paces
         self.events: list[Event] = []
         self.cycles = 0.0
         self._program, self._clock = program.instructions, Clock()
@@ -95,7 +89,7 @@ class Timeline:
         LoadTiming(clock, stations["load"], self.memory)
         StoreTiming(clock, stations["store"], self.memory)
         WeightTiming(clock, stations["weights"], self.memory, plan, weights, channels)
-        CoreTiming(clock, stations["cores"], plan, pace, weights, channels)
+        CoreTiming(clock, stations["cores"], plan, paces, program.remarks, weights, channels)
         VectorTiming(clock, stations["vector"], plan)
         EngineTiming(clock, stations["engine"], plan)
         self._parts = BYTES // machine.word_bytes

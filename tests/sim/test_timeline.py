@@ -1,21 +1,31 @@
 """The model of cycles: against the RTL, and what waits for what."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from golden.networks.run import run_integer
+from golden.networks.weights import empty_weights
 from hw.accelerator.plan import PLANS, with_feeder
+from hw.macro.plan import MacroPlan
 from hw.program import Program, compile_network
 from hw.program.instructions import UNITS
 from hw.program.text import assemble
+from sim.__main__ import main
 from sim.accelerator.breakdown import breakdown
 from sim.accelerator.inputs import integer_inputs, sampled
 from sim.accelerator.networks import load
 from sim.accelerator.predict import TOLERANCE, Prediction, memory_of, predict
-from sim.accelerator.published import GPT2, PUBLISHED
+from sim.accelerator.published import PUBLISHED
 from sim.accelerator.run import run_rtl, simulator
 from sim.accelerator.timeline import Memory, Timeline
+from sim.accelerator.timing.measure import measure
+from sim.accelerator.timing.pace import paces_of
 from sim.accelerator.timing.vector import VectorTiming
 
 TINY, MULCIM = PLANS["tiny"], PLANS["mulcim"]
@@ -113,10 +123,12 @@ def test_products_wait_for_weights_and_weights_for_sets() -> None:
         "weights count0=r1-0:128 k_tiles={k} tiles=16\ncores count0=r1-0:128 k_tiles={k} tiles=16\n"
     )
     # 16 tiles of 32 words each for a tile of K; 8 cycles a row; 16 words a row leave.
-    for k, rows, least in ((1, 128, 512 + 2048), (6, 128, 512 + 5 * 1024 + 2048), (6, 16, 6 * 512)):
+    for k, rows in ((1, 128), (6, 128), (6, 16)):
         cycles = timeline(product.format(k=k) + "end", (rows,), "fixed").cycles
+        last = max(8, 16 // 1) * rows
+        least = 512 + (k - 1) * max(512, 8 * rows) + last
         # Channel numbers of 16 tiles come a column a cycle before the last rows.
-        assert least - 16 < cycles < least + 32 * 16 + 400, (k, rows)
+        assert least - 16 < cycles < least + 32 * 16 + 150, (k, rows)
     assert timeline(product.format(k=6) + "end", (0,)).cycles < 50
 
 
@@ -141,7 +153,38 @@ def test_a_network_takes_no_less_than_its_busiest_unit(length: int) -> None:
     assert sum(kind.moved["engine"] for kind in kinds.values()) == found.moved("engine")
 
 
-def test_published_sizes_are_those_that_are_published() -> None:
-    with pytest.raises(KeyError):
-        PUBLISHED["gpt3"]
-    assert (GPT2.layers, GPT2.width, GPT2.vocabulary) == (12, 768, 50257)
+def test_the_table_of_rows_is_measured_by_the_schedule_that_rtl_is_held_to() -> None:
+    loaded = load("sentence encoder", TINY.machine)
+    runs = [run_integer(loaded.graph, integer_inputs(loaded, sampled(loaded, 9)))]
+    for feeder in ("pairs", "fixed"):
+        plan = with_feeder(TINY, feeder)
+        assert set(measure(loaded.graph, plan, runs).values()) == {paces_of(plan).every}
+    plan = with_feeder(TINY, "ring")
+    assert 3 < measure(loaded.graph, plan, runs)["query"].mean < 7
+    paces = paces_of(plan)
+    assert paces.of("layer.7.feed_forward_in, tiles 0 to 3") == paces.products["feed_forward_in"]
+    assert paces.of("answers") == paces.every
+    with pytest.raises(ValueError, match="python -m sim rows"):
+        paces_of(replace(plan, macro=MacroPlan(feeder="skip", weight_lanes=2)))
+
+
+def test_estimate_tells_what_bounds_a_network(tmp_path: Path) -> None:
+    arguments = ["estimate", "sentence encoder", "--config", "tiny", "--length", "9"]
+    found = {}
+    for width in (8, 4):
+        file = tmp_path / "figures.json"
+        options = ["--bus-bytes", f"{width}", "--json", str(file)]
+        told = CliRunner().invoke(main, [*arguments, *options])
+        assert told.exit_code == 0, told.output
+        found[width] = json.loads(file.read_text())
+    linear = found[8]["kinds"]["linear"]
+    assert (linear["unit"], linear["bound"]) == ("weights", "memory")
+    assert found[8]["products"] == sum(kind["macs"] for kind in found[8]["kinds"].values())
+    assert 1.5 < found[4]["cycles"] / found[8]["cycles"] < 2
+    told = CliRunner().invoke(main, [*arguments, "--machine", "buffer_words=64"])
+    assert told.exit_code == 1 and "64" in told.output
+
+
+def test_published_sizes_have_as_many_weights_as_are_published() -> None:
+    weights = PUBLISHED["gpt2-small"](empty_weights()).constants.values()
+    assert sum(np.size(weight) for weight in weights) == pytest.approx(163e6, rel=0.01)

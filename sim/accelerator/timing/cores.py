@@ -1,163 +1,22 @@
-"""The weight unit and the cores: tiles come when a set is free, rows when one is full."""
+"""The cores: rows of codes in, rows of results out, tile of K by tile of K."""
 
 from collections import deque
+from collections.abc import Sequence
 
 from hw.accelerator.plan import AcceleratorPlan
-from hw.accelerator.weight_unit import AHEAD, CHANNEL_BYTES
 from hw.ops.requantize import Requantizer
-from hw.program.instructions import Instruction
 from sim.accelerator.timing.kernel import Clock, Process
-from sim.accelerator.timing.memory import MemoryModel
-from sim.accelerator.timing.pace import Pace
+from sim.accelerator.timing.pace import Paces
+from sim.accelerator.timing.sets import Sets, cores_of
 from sim.accelerator.timing.station import Given, Station
 from sim.accelerator.timing.transfers import READ
-
-
-class Sets:
-    """Which sets of which cores hold weights, or channel numbers, that are still needed."""
-
-    def __init__(self, clock: Clock, cores: int, sets: int) -> None:
-        self.clock, self.sets = clock, sets
-        self.loaded = [[False] * cores for _ in range(sets)]
-        self.changed = clock.notice()
-
-    def load(self, number: int, cores: range) -> Process:
-        """They are there from the next cycle on."""
-        yield 1.0
-        self._mark(number, cores, True)
-
-    def release(self, number: int, cores: range, time: float) -> Process:
-        """They are free behind ``time``."""
-        yield self.clock.until(time) + 1
-        self._mark(number, cores, False)
-
-    def _mark(self, number: int, cores: range, value: bool) -> None:
-        for core in cores:
-            self.loaded[number % self.sets][core] = value
-        self.changed.tell()
-
-    def wait(self, number: int, cores: range, loaded: bool) -> Process:
-        """Until all of these cores are loaded, or all are free."""
-        row = self.loaded[number % self.sets]
-        while any(row[core] != loaded for core in cores):
-            yield self.changed
-
-
-def cores_of(one: Instruction, tile: int | None = None) -> range:
-    """Cores of a tile, or of all of an instruction's tiles."""
-    groups = 1 << one["group_bits"]
-    return (
-        range(one["tiles"] * groups) if tile is None else range(tile * groups, (tile + 1) * groups)
-    )
-
-
-class WeightTiming:
-    """Tiles in order, a word a cycle; channel numbers, a column a cycle, beside the next tiles."""
-
-    def __init__(
-        self,
-        clock: Clock,
-        station: Station,
-        memory: MemoryModel,
-        plan: AcceleratorPlan,
-        weights: Sets,
-        channels: Sets,
-    ) -> None:
-        machine = plan.machine
-        self.clock, self.station, self.memory = clock, station, memory
-        self.weights, self.channels = weights, channels
-        self.columns, self.word_bytes = machine.lanes, machine.word_bytes
-        self.tile_words = machine.word_bytes // 2
-        self.channel_words = self.columns * CHANNEL_BYTES // machine.word_bytes
-        self.room = machine.cores * self.channel_words
-        self._loads: deque[Given] = deque()
-        self._kept: deque[tuple[Given, int]] = deque()
-        self._under_way = 0
-        self._changed = clock.notice()
-        clock.start(self._ask())
-        clock.start(self._place())
-        clock.start(self._number())
-
-    def _ask(self) -> Process:
-        while True:
-            given = yield from self.station.take()
-            one = given.one
-            full = 0 if not given.counts[0] else 2 * AHEAD
-            while self._under_way > full or len(self._loads) >= AHEAD:
-                yield self._changed
-            given.begin = self.clock.now
-            if not given.counts[0]:
-                self.station.complete(given, 0.0)
-                continue
-            self._under_way += 1
-            self._loads.append(given)
-            self._changed.tell()
-            yield 1.0
-            address = one["address"]
-            for k in range(one["k_tiles"] + 1):
-                last = k == one["k_tiles"]
-                words = one["tiles"] * (self.channel_words if last else self.tile_words)
-                yield from self.memory.ask("weights", address, words)
-                address += words * self.word_bytes
-
-    def _place(self) -> Process:
-        while True:
-            while not self._loads:
-                yield self._changed
-            given = self._loads[0]
-            one = given.one
-            for k in range(one["k_tiles"]):
-                number = one["first_set"] + k
-                for tile in range(one["tiles"]):
-                    cores = cores_of(one, tile)
-                    yield from self.weights.wait(number, cores, loaded=False)
-                    yield from self._consume(self.tile_words)
-                    self.clock.start(self.weights.load(number, cores))
-            for tile in range(one["tiles"]):
-                while (len(self._kept) + 1) * self.channel_words > self.room:
-                    yield self._changed
-                yield from self._consume(self.channel_words)
-                self._kept.append((given, tile))
-                self._changed.tell()
-            self._loads.popleft()
-            self._changed.tell()
-
-    def _consume(self, words: int) -> Process:
-        """Take words as they come, one a cycle."""
-        reader, free = self.memory.readers["weights"], self.clock.now
-        while words:
-            while not reader.words:
-                yield reader.came
-            taken = min(words, reader.words)
-            free = max(free + taken, self.clock.now + 1)
-            yield self.clock.until(free)
-            self.memory.take("weights", taken)
-            words -= taken
-
-    def _number(self) -> Process:
-        """A column's numbers in a cycle."""
-        while True:
-            while not self._kept:
-                yield self._changed
-            given, tile = self._kept[0]
-            one = given.one
-            number, cores = one["first_set"] + one["k_tiles"] - 1, cores_of(one, tile)
-            yield from self.channels.wait(number, cores, loaded=False)
-            yield float(self.columns)
-            self.clock.start(self.channels.load(number, cores))
-            self._kept.popleft()
-            if tile == one["tiles"] - 1:
-                self._under_way -= 1
-                words = (one["k_tiles"] * self.tile_words + self.channel_words) * one["tiles"]
-                self.station.complete(given, words * self.memory.word_cycles)
-            self._changed.tell()
 
 
 class CoreTiming:
     """Rows of codes to all cores of a row group at once, a word a cycle; rows of results likewise.
 
-    A core takes ``pace`` cycles for a row; rows of the last tile of K leave a word at a time, so
-    that T tiles take T cycles a row. Rows behind them wait in the cores' queues.
+    What a row costs a core is in ``paces``; rows of the last tile of K leave a word per port and
+    cycle, so that T tiles take T / P cycles a row. Rows behind them wait in the cores' queues.
     """
 
     def __init__(
@@ -165,17 +24,19 @@ class CoreTiming:
         clock: Clock,
         station: Station,
         plan: AcceleratorPlan,
-        pace: Pace,
+        paces: Paces,
+        remarks: Sequence[str],
         weights: Sets,
         channels: Sets,
     ) -> None:
         spec, core = plan.core_spec, plan.core_plan
-        self.clock, self.station, self.pace = clock, station, pace
+        self.clock, self.station = clock, station
+        self.paces, self.remarks = paces, remarks
         self.weights, self.channels = weights, channels
         self.beats = core.groups(spec)
         # From a row's vector to its word: input buffer, macro, sums, queue, requantizer, collector.
-        self.latency = 8 + pace.mean + self.beats + Requantizer.STAGES - 4
-        self.ahead = core.input_depth + 1
+        self.latency = 4 + self.beats + Requantizer.STAGES
+        self.ahead, self.ports = core.input_depth + 1, 1
         # Rows of a core between the macros and the collector.
         self.behind = core.row_depth + 2 + Requantizer.STAGES // self.beats
         self._passes: deque[Given] = deque()
@@ -203,31 +64,43 @@ class CoreTiming:
             groups, tiles, cores = 1 << one["group_bits"], one["tiles"], cores_of(one)
             each = -(-rows // groups)
             fed = each * groups
-            work = each * self.pace.mean + (self.pace.tail if rows else 0.0)
+            pace = self.paces.of(self.remarks[given.place] if self.remarks else "")
+            latency = self.latency + pace.mean
             end = max(collected, self.clock.now)
             for k in range(one["k_tiles"] if rows else 0):
                 number, last = one["first_set"] + k, k == one["k_tiles"] - 1
-                yield from self.weights.wait(number, cores, loaded=True)
+                yield from self.weights.until_loaded(number, cores)
                 if last:
-                    yield from self.channels.wait(number, cores, loaded=True)
+                    yield from self.channels.until_loaded(number, cores)
                 begin = self.clock.now
-                macro = max(max(begin + 1, macro) + work, begin + fed + self.pace.mean)
-                done = max(begin + fed, macro - self.ahead * self.pace.mean)
+                tail = pace.tail if last else 0.0
+                macro = max(
+                    max(begin + 1, macro) + each * pace.mean + tail, begin + fed + pace.mean
+                )
+                done = max(begin + fed, macro - self.ahead * pace.mean)
                 if last:
-                    first = begin + self.latency
-                    out = max(each * self.beats, rows * tiles, fed)
+                    first = begin + latency
+                    out = max(each * self.beats, rows * tiles / self.ports, fed)
                     end = max(collected, first) + out
-                    end = max(end, macro + self.latency - self.pace.mean - 1)
-                    turn = groups * tiles
-                    macro = max(macro, end - min(self.behind, each) * turn)
-                    done = max(done, macro - min(self.ahead, each) * turn)
+                    end = max(end, macro + latency - pace.mean - 1)
+                    turn = max(groups * tiles / self.ports, 1.0)
+                    if each > self.behind:
+                        # The queues are full: a row leaves its macro when one leaves the core.
+                        macro = max(macro, end - max(self.behind * turn, latency))
+                        done = max(done, macro - self.ahead * max(turn, pace.mean))
                     self.clock.start(self.channels.release(number, cores, end - 5 - turn))
                 if not one["keep"]:
                     self.clock.start(self.weights.release(number, cores, macro + 2))
                 yield self.clock.until(done)
+                if not one["keep"]:
+                    self.weights.close(number, cores)
+                if last:
+                    self.channels.close(number, cores)
             collected = end
-            row = max(fed, each * self.pace.mean)
-            moved = (one["k_tiles"] - 1) * row + max(row, rows * tiles) if rows else 0.0
+            row = max(fed, each * pace.mean)
+            moved = (
+                (one["k_tiles"] - 1) * row + max(row, rows * tiles / self.ports) if rows else 0.0
+            )
             given.begin = min(given.begin, end)
             self.station.complete(given, moved, end)
             self._passes.popleft()

@@ -1,5 +1,6 @@
 """The vector unit: an instruction at a time, a word a cycle through a chain of stages."""
 
+from hw.accelerator.buffer import BANKS
 from hw.accelerator.plan import AcceleratorPlan
 from hw.accelerator.vector.combiner import Combiner
 from hw.accelerator.vector.fields import Combine, Scale
@@ -16,6 +17,9 @@ from sim.accelerator.timing.station import Given, Station
 from sim.accelerator.timing.transfers import READ
 
 MEASURES = {Scale.LAYER_NORM, Scale.L2_NORMALIZE}
+OPERANDS_OF: dict[int, int] = {Combine.PASS: 1, Combine.GRU: 3, Combine.CELL: 3}
+"""Rows that are read at a time; two where nothing else is said."""
+
 STRIDES = ("a_stride", "b_stride", "c_stride", "result_stride", "codes_stride")
 
 
@@ -76,12 +80,26 @@ class VectorTiming:
         codes = -(-elements // self.plan.word_bytes) if one["write_codes"] else 0
         results = one["write_rows"] or one["argmax"] or one["top_k"]
         header = 1 if one["write_codes"] and one["header"] and results else 0
-        cycles: list[float] = [words * (2 if one["combine"] == Combine.CELL else 1), codes + header]
+        cycles: list[float] = [codes + header, words * self._conflicts(one)]
+        if one["combine"] == Combine.CELL:
+            cycles.append(2 * words)
         if one["scale"] in MEASURES:
             cycles.append((RowMoments.cycles(self.plan.norm) + 1) / self.plan.units)
         if one["top_k"]:
             cycles.append(elements)
         return max(cycles)
+
+    def _conflicts(self, one: Instruction) -> float:
+        """Cycles of a word where several operands meet in the buffer's banks, by chance.
+
+        P requests find ``B * (1 - (1 - 1/B)**P)`` of B banks. Rows of one operand do not meet: they
+        are an odd number of words apart.
+        """
+        operands = OPERANDS_OF.get(one["combine"], 2)
+        if operands == 1:
+            return 1.0
+        requests = operands * (self.units if self._shared(one) else 1)
+        return requests / (BANKS * (1 - (1 - 1 / BANKS) ** requests))
 
     def _chain(self, one: Instruction, words: int, elements: int) -> float:
         """From the first word asked for to the last one written, without the words themselves."""

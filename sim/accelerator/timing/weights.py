@@ -1,0 +1,112 @@
+"""The weight unit: tiles of weights and their channel numbers, from memory to the cores."""
+
+from collections import deque
+
+from hw.accelerator.plan import AcceleratorPlan
+from hw.accelerator.weight_unit import AHEAD, CHANNEL_BYTES
+from sim.accelerator.timing.kernel import Clock, Process
+from sim.accelerator.timing.memory import MemoryModel
+from sim.accelerator.timing.sets import Sets, cores_of
+from sim.accelerator.timing.station import Given, Station
+
+
+class WeightTiming:
+    """Tiles in order, a word a cycle; channel numbers, a column a cycle, beside the next tiles."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        station: Station,
+        memory: MemoryModel,
+        plan: AcceleratorPlan,
+        weights: Sets,
+        channels: Sets,
+    ) -> None:
+        machine = plan.machine
+        self.clock, self.station, self.memory = clock, station, memory
+        self.weights, self.channels = weights, channels
+        self.columns, self.word_bytes = machine.lanes, machine.word_bytes
+        self.tile_words = machine.word_bytes // 2
+        self.channel_words = self.columns * CHANNEL_BYTES // machine.word_bytes
+        self.room = machine.cores * self.channel_words
+        self._loads: deque[Given] = deque()
+        self._kept: deque[tuple[Given, int]] = deque()
+        self._under_way = 0
+        self._changed = clock.notice()
+        clock.start(self._ask())
+        clock.start(self._place())
+        clock.start(self._number())
+
+    def _ask(self) -> Process:
+        while True:
+            given = yield from self.station.take()
+            one = given.one
+            full = 0 if not given.counts[0] else 2 * AHEAD
+            while self._under_way > full or len(self._loads) >= AHEAD:
+                yield self._changed
+            given.begin = self.clock.now
+            if not given.counts[0]:
+                self.station.complete(given, 0.0)
+                continue
+            self._under_way += 1
+            self._loads.append(given)
+            self._changed.tell()
+            yield 1.0
+            address = one["address"]
+            for k in range(one["k_tiles"] + 1):
+                last = k == one["k_tiles"]
+                words = one["tiles"] * (self.channel_words if last else self.tile_words)
+                yield from self.memory.ask("weights", address, words)
+                address += words * self.word_bytes
+
+    def _place(self) -> Process:
+        while True:
+            while not self._loads:
+                yield self._changed
+            given = self._loads[0]
+            one = given.one
+            for k in range(one["k_tiles"]):
+                number = one["first_set"] + k
+                for tile in range(one["tiles"]):
+                    cores = cores_of(one, tile)
+                    yield from self.weights.until_free(number, cores)
+                    yield from self._consume(self.tile_words)
+                    self.clock.start(self.weights.load(number, cores))
+            for tile in range(one["tiles"]):
+                while (len(self._kept) + 1) * self.channel_words > self.room:
+                    yield self._changed
+                yield from self._consume(self.channel_words)
+                self._kept.append((given, tile))
+                self._changed.tell()
+            self._loads.popleft()
+            self._changed.tell()
+
+    def _consume(self, words: int) -> Process:
+        """Take words as they come, one a cycle."""
+        reader, free = self.memory.readers["weights"], self.clock.now
+        while words:
+            while not reader.words:
+                yield reader.came
+            taken = min(words, reader.words)
+            free = max(free + taken, self.clock.now + 1)
+            yield self.clock.until(free)
+            self.memory.take("weights", taken)
+            words -= taken
+
+    def _number(self) -> Process:
+        """A column's numbers in a cycle."""
+        while True:
+            while not self._kept:
+                yield self._changed
+            given, tile = self._kept[0]
+            one = given.one
+            number, cores = one["first_set"] + one["k_tiles"] - 1, cores_of(one, tile)
+            yield from self.channels.until_free(number, cores)
+            yield float(self.columns)
+            self.clock.start(self.channels.load(number, cores))
+            self._kept.popleft()
+            if tile == one["tiles"] - 1:
+                self._under_way -= 1
+                words = (one["k_tiles"] * self.tile_words + self.channel_words) * one["tiles"]
+                self.station.complete(given, words * self.memory.word_cycles)
+            self._changed.tell()
