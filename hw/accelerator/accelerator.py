@@ -74,7 +74,13 @@ class Accelerator(wiring.Component):
             "load": LoadUnit(machine.buffer_words, machine.word_bytes),
             "store": StoreUnit(machine.buffer_words, machine.word_bytes),
             "weights": WeightUnit(plan.core_spec, plan.core_plan, machine.cores),
-            "cores": CoreUnit(plan.core_spec, plan.core_plan, machine.cores, plan.address_bits),
+            "cores": CoreUnit(
+                plan.core_spec,
+                plan.core_plan,
+                machine.cores,
+                plan.address_bits,
+                plan.result_ports,
+            ),
             "vector": VectorUnits(plan.vector_plan, plan.vector_units),
             "engine": EngineUnit(plan.attention_spec, plan.engine_plan, plan.address_bits),
         }
@@ -103,7 +109,7 @@ class Accelerator(wiring.Component):
         ]
         writes = [
             units["load"].port,
-            units["cores"].results,
+            *units["cores"].results,
             *vector.writes,
             units["engine"].contexts,
         ]

@@ -1,5 +1,6 @@
 """What leaves the cores: rows of each core put together to words and written."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
@@ -17,21 +18,27 @@ class CoreCollector(wiring.Component):
     Every core gives its rows in order, a beat of ``lanes`` codes at a time. Throughput is one word
     per cycle, of the cores in turn; passes do not overlap here.
 
+    Parameters
+    ----------
+    places : numbers of the cores that it collects from, of ``cores`` in all
+
     Members
     -------
     i : passes (``hw.accelerator.core_passes``)
-    rows : per core its codes
+    rows : per place its core's codes
     port : to the buffer
     completed : a pass's last word was taken
     busy, waits : a pass is under way; more than one core has a word
     """
 
-    def __init__(self, cores: int, address_bits: int, word_bytes: int, lanes: int) -> None:
+    def __init__(
+        self, cores: int, address_bits: int, word_bytes: int, lanes: int, places: Sequence[int]
+    ) -> None:
         self.cores, self.address_bits, self.word_bytes = cores, address_bits, word_bytes
-        self.lanes = lanes
+        self.lanes, self.places = lanes, places
         super().__init__({
             "i": In(stream.Signature(pass_layout(address_bits))),
-            "rows": In(stream.Signature(unsigned(16 * lanes))).array(cores),
+            "rows": In(stream.Signature(unsigned(16 * lanes))).array(len(places)),
             "port": Out(write_signature(address_bits, word_bytes)),
             "completed": Out(1),
             "busy": Out(1),
@@ -45,28 +52,28 @@ class CoreCollector(wiring.Component):
         rows, groups = Signal(COUNT_BITS, reset_less=True), Signal(5, reset_less=True)
         starts = Signal()
         beats = self.word_bytes // (2 * self.lanes)
-        full = [Signal(name=f"full_{core}") for core in range(self.cores)]
+        full = [Signal(name=f"full_{core}") for core in self.places]
         words, addresses, finished, chosen_words = [], [], [], []
-        m.submodules.arbiter = arbiter = Arbiter(self.cores)
+        m.submodules.arbiter = arbiter = Arbiter(len(self.places))
         part = members(self.cores, p.tiles, p.groups)
-        for core in range(self.cores):
-            i = self.rows[core]
+        for place, core in enumerate(self.places):
+            i = self.rows[place]
             word = Signal(8 * self.word_bytes, name=f"word_{core}", reset_less=True)
             beat = Signal(range(beats), name=f"beat_{core}")
             left = Signal(COUNT_BITS, name=f"left_{core}")
             row = Signal(COUNT_BITS + 1, name=f"row_{core}", reset_less=True)
             address = Signal(self.address_bits, name=f"address_{core}", reset_less=True)
             leaves, drops = Signal(name=f"leaves_{core}"), Signal(name=f"drops_{core}")
-            waits = active & full[core] & (left != 0)
+            waits = active & full[place] & (left != 0)
             m.d.comb += [
                 drops.eq(waits & (row >= rows)),
-                arbiter.wants[core].eq(waits & (row < rows)),
-                leaves.eq(drops | (arbiter.chosen[core] & self.port.requests.ready)),
-                i.ready.eq(~full[core] | leaves),
+                arbiter.wants[place].eq(waits & (row < rows)),
+                leaves.eq(drops | (arbiter.chosen[place] & self.port.requests.ready)),
+                i.ready.eq(~full[place] | leaves),
             ]
             with m.If(leaves):
                 m.d.sync += [
-                    full[core].eq(0),
+                    full[place].eq(0),
                     left.eq(left - 1),
                     row.eq(row + groups),
                     address.eq(address + step),
@@ -77,7 +84,7 @@ class CoreCollector(wiring.Component):
                     beat.eq(Mux(beat == beats - 1, 0, beat + 1)),
                 ]
                 with m.If(beat == beats - 1):
-                    m.d.sync += full[core].eq(1)
+                    m.d.sync += full[place].eq(1)
             group = (core & last_group(p.groups))[:4]
             with m.If(starts):
                 m.d.sync += [
@@ -88,7 +95,7 @@ class CoreCollector(wiring.Component):
             words.append(word)
             addresses.append(address)
             finished.append((left == 0) | ((left == 1) & leaves))
-            chosen_words.append(arbiter.chosen[core])
+            chosen_words.append(arbiter.chosen[place])
         ends = Cat(finished).all()
         m.d.comb += [
             starts.eq(self.i.valid & (~active | ends)),

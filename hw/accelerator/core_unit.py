@@ -32,12 +32,14 @@ class CoreUnit(wiring.Component):
 
     A word is a core's vector and a row of a core's columns is a word. Vectors go to all cores of
     their row group at once, one word of the buffer per cycle; the next instruction's vectors follow
-    while the rows of this one leave.
+    while the rows of this one leave, ``ports`` words per cycle: all of them come with a pass's last
+    tile of K.
 
     Parameters
     ----------
     spec, plan : of each core, one token per reading of its weights
     cores : how many
+    ports : for results; core c writes through port ``c mod ports``
 
     Members
     -------
@@ -45,21 +47,23 @@ class CoreUnit(wiring.Component):
     weights, channels : beats for some of the cores, as ``hw.accelerator.weight_unit`` makes them
     """
 
-    def __init__(self, spec: CoreSpec, plan: CorePlan, cores: int, address_bits: int) -> None:
+    def __init__(
+        self, spec: CoreSpec, plan: CorePlan, cores: int, address_bits: int, ports: int = 1
+    ) -> None:
         word_bytes = spec.lanes
         if 2 * spec.columns != word_bytes:
             raise ValueError(
                 f"a core's row of results must be a word: {spec.lanes} inputs need "
                 f"{spec.lanes // 2} columns, not {spec.columns}"
             )
-        self.spec, self.plan, self.cores = spec, plan, cores
+        self.spec, self.plan, self.cores, self.ports = spec, plan, cores, ports
         self.address_bits, self.word_bytes = address_bits, word_bytes
         weights = chosen_layout(cores, weights_layout(spec, plan))
         super().__init__({
             **unit_members(),
             "codes": Out(read_signature(address_bits, word_bytes)),
             "scales": Out(read_signature(address_bits, word_bytes)),
-            "results": Out(write_signature(address_bits, word_bytes)),
+            "results": Out(write_signature(address_bits, word_bytes)).array(ports),
             "weights": In(stream.Signature(weights)),
             "channels": In(stream.Signature(chosen_layout(cores, channels_layout(spec)))),
         })
@@ -70,11 +74,22 @@ class CoreUnit(wiring.Component):
         layout = pass_layout(self.address_bits)
         sizes = (cores, self.address_bits, self.word_bytes)
         vector = vector_layout(cores, self.word_bytes, spec.row_bits, spec.macro.set_bits)
-        m.submodules.passes = passes = Fork(layout, 3)
+        m.submodules.passes = passes = Fork(layout, 2 + self.ports)
         m.submodules.feed = feed = CoreFeed(*sizes, vector)
         m.submodules.scale_feed = scale_feed = CoreFeed(*sizes, scale_layout(cores))
-        m.submodules.collected = collected = Queue(layout, 4)
-        m.submodules.collector = collector = CoreCollector(*sizes, plan.lanes(spec))
+        rows: list[Any] = [None] * cores
+        collectors = []
+        for port, result in enumerate(self.results):
+            m.submodules[f"collected_{port}"] = collected = Queue(layout, 4)
+            places = range(port, cores, self.ports)
+            collector = CoreCollector(*sizes, plan.lanes(spec), places)
+            m.submodules[f"collector_{port}"] = collector
+            wiring.connect(m, passes.o[2 + port], collected.i)
+            wiring.connect(m, collected.o, collector.i)
+            wiring.connect(m, collector.port, wiring.flipped(result))
+            for place, row in zip(places, collector.rows, strict=True):
+                rows[place] = row
+            collectors.append(collector)
         instruction: Any = data.View(instruction_layout(), self.instructions.payload)
         m.d.comb += [
             passes.i.valid.eq(self.instructions.valid),
@@ -83,11 +98,8 @@ class CoreUnit(wiring.Component):
         ]
         wiring.connect(m, passes.o[0], feed.i)
         wiring.connect(m, passes.o[1], scale_feed.i)
-        wiring.connect(m, passes.o[2], collected.i)
-        wiring.connect(m, collected.o, collector.i)
         wiring.connect(m, feed.port, wiring.flipped(self.codes))
         wiring.connect(m, scale_feed.port, wiring.flipped(self.scales))
-        wiring.connect(m, collector.port, wiring.flipped(self.results))
 
         placed = [Core(spec, plan) for _ in range(cores)]
         scales = [Buffer(core.scales.payload.shape()) for core in placed]
@@ -95,7 +107,7 @@ class CoreUnit(wiring.Component):
             m.submodules[f"core_{index}"] = core
             m.submodules[f"scale_{index}"] = scale
             wiring.connect(m, scale.o, core.scales)
-            row = collector.rows[index]
+            row = rows[index]
             m.d.comb += [
                 row.valid.eq(core.o.valid),
                 row.payload.eq(Value.cast(core.o.p.data)),
@@ -117,12 +129,25 @@ class CoreUnit(wiring.Component):
         give(m, "weights", self.weights, [core.weights for core in placed])
         give(m, "channels", self.channels, [core.channels for core in placed])
         m.d.comb += [
-            self.completed.eq(collector.completed),
-            self.busy.eq(collector.busy),
+            self.completed.eq(all_completed(m, [one.completed for one in collectors])),
+            self.busy.eq(Cat(one.busy for one in collectors).any()),
             self.input_stalled.eq(feed.waits),
-            self.output_stalled.eq(collector.waits),
+            self.output_stalled.eq(Cat(one.waits for one in collectors).any()),
         ]
         return m
+
+
+def all_completed(m: Module, pulses: list[Value]) -> Value:
+    """A pulse when the last of all has given its next one; one may be 7 pulses ahead of another."""
+    if len(pulses) == 1:
+        return pulses[0]
+    there = Signal(len(pulses))
+    complete = there.all()
+    for index, pulse in enumerate(pulses):
+        count = Signal(3, name=f"completed_{index}")
+        m.d.comb += there[index].eq((count != 0) | pulse)
+        m.d.sync += count.eq(count + pulse - complete)
+    return complete
 
 
 def give(m: Module, name: str, source: Any, sinks: list[Any]) -> None:

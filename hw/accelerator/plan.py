@@ -39,6 +39,8 @@ class AcceleratorPlan:
         Results that the engine gives in a cycle.
     vector_units
         Vector units that share the rows of an instruction: 1, 2, 4 or 8.
+    result_ports
+        Words that the cores write in a cycle.
     """
 
     machine: Machine
@@ -48,6 +50,7 @@ class AcceleratorPlan:
     latency: int = 40
     output_lanes: int = 8
     vector_units: int = 1
+    result_ports: int = 1
 
     @property
     def address_bits(self) -> int:
@@ -103,11 +106,9 @@ class AcceleratorPlan:
         )
 
 
-_VECTOR_UNITS = {"mulcim": 4}
-
 PLANS = {
-    name: AcceleratorPlan(machine=machine, vector_units=_VECTOR_UNITS.get(name, 1))
-    for name, machine in MACHINES.items()
+    **{name: AcceleratorPlan(machine=machine) for name, machine in MACHINES.items()},
+    "mulcim": AcceleratorPlan(machine=MACHINES["mulcim"], vector_units=4, result_ports=4),
 }
 """By the names that the commands take."""
 

@@ -54,8 +54,8 @@ def beats(
     return given, channels
 
 
-@pytest.mark.parametrize("feeder", ["pairs", "fixed"])
-def test_core_unit(feeder: str) -> None:
+@pytest.mark.parametrize(("feeder", "ports"), [("pairs", 2), ("fixed", 1)])
+def test_core_unit(feeder: str, ports: int) -> None:
     """Products of random sizes over row groups, tiles of K and columns, one after the other."""
     rng = np.random.default_rng(list(FEEDERS).index(feeder))
     contents = np.zeros((4096, WORD), np.uint8)
@@ -91,7 +91,7 @@ def test_core_unit(feeder: str) -> None:
         result += rows * result_stride
     assert place <= 2048
     assert result <= 4096
-    unit = CoreUnit(SPEC, CorePlan(macro=FEEDERS[feeder]), CORES, 12)
+    unit = CoreUnit(SPEC, CorePlan(macro=FEEDERS[feeder]), CORES, 12, ports)
     after, _ = run_unit(
         unit,
         contents,

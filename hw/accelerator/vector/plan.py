@@ -64,9 +64,11 @@ class VectorPlan:
         softmax = (
             "without" if self.softmax is None else f"{zlib.crc32(repr(self.softmax).encode()):x}"
         )
-        sizes = (self.word_bytes, self.address_bits, self.width, self.longest, self.segments)
-        sizes += (self.lanes_per_table, self.ranks, self.units)
-        return f"vector_{'_'.join(map(str, sizes))}_{softmax}"
+        sizes = f"{self.word_bytes}_{self.address_bits}_{self.width}_{self.longest}"
+        return (
+            f"vector_{sizes}_{self.segments}_{self.lanes_per_table}_{self.ranks}_{self.units}"
+            f"_{softmax}"
+        )
 
     @property
     def lanes(self) -> int:

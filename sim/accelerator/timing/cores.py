@@ -36,7 +36,7 @@ class CoreTiming:
         self.beats = core.groups(spec)
         # From a row's vector to its word: input buffer, macro, sums, queue, requantizer, collector.
         self.latency = 4 + self.beats + Requantizer.STAGES
-        self.ahead, self.ports = core.input_depth + 1, 1
+        self.ahead, self.ports = core.input_depth + 1, plan.result_ports
         # Rows of a core between the macros and the collector.
         self.behind = core.row_depth + 2 + Requantizer.STAGES // self.beats
         self._passes: deque[Given] = deque()
