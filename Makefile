@@ -26,8 +26,8 @@ reference: .venv/.reference ## add PyTorch and ONNX Runtime to .venv: more tests
 	$(PYTHON) -m pip install --quiet -c requirements.txt -r requirements-reference.txt
 	touch $@
 
-sim: setup ## a sentence through the encoder's first layer on RTL: TEXT="...", WAVES=1 for waveforms
-	$(PYTHON) -m sim layer $(call option,TEXT,--text) $(if $(WAVES),--waves)
+sim: setup ## sentences through the whole encoder on RTL: TEXT="..."; WAVES=1 records a small core instead
+	$(PYTHON) -m sim $(if $(WAVES),layer --waves,encoder) $(call option,TEXT,--text)
 
 test: setup ## the tests, minutes: DATA=folder of models and data, STRICT=1 fails where tools are missing
 	$(PYTHON) -m pytest $(call option,DATA,--data) $(if $(STRICT),--strict-tools)

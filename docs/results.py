@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from docs.figures.accelerator import ACCELERATOR_FIGURES
 from docs.figures.attention import ATTENTION_FIGURES
 from docs.figures.macro import MACRO_FIGURES
 from docs.figures.networks import NETWORK_FIGURES
@@ -19,7 +20,7 @@ PAGE = ROOT / "README.md"
 PICTURE = ROOT / "docs/layer.svg"
 BEGIN, END = "<!-- results, by `make docs` -->", "<!-- end of results -->"
 STALE = "earlier RTL"
-FIGURES = (*NETWORK_FIGURES, *MACRO_FIGURES, *ATTENTION_FIGURES)
+FIGURES = (*NETWORK_FIGURES, *MACRO_FIGURES, *ATTENTION_FIGURES, *ACCELERATOR_FIGURES)
 
 
 def render(results: Path = RESULTS, rtl: str | None = None) -> str:

@@ -19,7 +19,10 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "bench": Entry("sim.commands.bench", "bench", "Run the operator table's benches in Verilator."),
-    "layer": Entry("sim.commands.layer", "layer", "An encoder layer on a core's RTL: make sim."),
+    "encoder": Entry(
+        "sim.commands.encoder", "encoder", "The sentence encoder on the accelerator: make sim."
+    ),
+    "layer": Entry("sim.commands.layer", "layer", "An encoder layer on a core's RTL, every plan."),
     "ratios": Entry("sim.commands.ratios", "ratios", "Cycles of the plans on real activations."),
     "compile": Entry(
         "sim.commands.compile", "compile_command", "The accelerator's program of a network."

@@ -32,19 +32,19 @@ MACRO_FIGURES = (
         text="one core on layer 1 (RTL), times as fast as `fixed`: ring, spill-1, spill-2",
         result="layer",
         value=_layer("core_ratio", *BALANCED),
-        command="make sim",
+        command="python -m sim layer",
     ),
     Figure(
         text="the same for one macro alone: ring, spill-1, spill-2; published 1.58",
         result="layer",
         value=_layer("macro_ratio", *BALANCED),
-        command="make sim",
+        command="python -m sim layer",
     ),
     Figure(
         text="the same, default plan (pairs): core, macro",
         result="layer",
         value=joined(("plans", "pairs", "core_ratio"), ("plans", "pairs", "macro_ratio")),
-        command="make sim",
+        command="python -m sim layer",
     ),
     Figure(
         text="one macro on all six layers, 8 sentences: ring, spill-1, spill-2",

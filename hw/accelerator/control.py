@@ -19,8 +19,8 @@ class Control(wiring.Component):
     """Runs one program at a time and tells how it went.
 
     Start: ``run`` is 1 from the next cycle on, and ``start`` for its first one. An end, a fault,
-    the watchdog or a reset command takes ``run`` away at once and raises the interrupt; then
-    ``halt`` keeps the memory port from new bursts until it is ``drained``, and ``reset`` clears
+    the watchdog or a reset command takes ``run`` away at once, and all but the command raise the
+    interrupt; then ``halt`` keeps the memory port from new bursts until it is ``drained``, and ``reset`` clears
     the units for one cycle. A start that comes meanwhile waits for that. So every program finds the
     machine as after power-on, whatever became of the one before.
 

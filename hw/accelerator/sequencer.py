@@ -33,6 +33,7 @@ CHANGES = 4
 """Slots that one ``modify`` changes at most."""
 
 _UNITS = len(UNITS) - 1
+_VECTOR = UNITS.index("vector")
 
 
 class Sequencer(wiring.Component):
@@ -132,7 +133,8 @@ class Sequencer(wiring.Component):
                             change.register.eq(place[4:8]),
                             change.factor.eq(factor),
                         ]
-            with m.Elif(opcode[4:] <= _UNITS):
+            # Units have one instruction each, but for the vector unit, which judges its own.
+            with m.Elif((opcode[4:] <= _UNITS) & ((opcode[:4] == 0) | (opcode[4:] == _VECTOR))):
                 m.d.comb += [dispatch.i.valid.eq(1), leaves.eq(dispatch.i.ready)]
             with m.Else():
                 m.d.comb += fails.eq(Fault.OPCODE)

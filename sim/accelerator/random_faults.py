@@ -42,7 +42,8 @@ ANSWER = 2_000
 
 STOPPED, MISSED = "stopped", "missed"
 
-_OPCODES = (0x00, *range(0x08, 0x10), *range(0x54, 0x60), *range(0x70, 0x100))
+_LEGAL = {*range(0x01, 0x08), 0x10, 0x20, 0x30, 0x40, *range(0x50, 0x54), 0x60}
+_OPCODES = tuple(opcode for opcode in range(256) if opcode not in _LEGAL)
 _MOVING = {"load", "store", "weights"}
 _ADDRESS_SLOT = 5
 _TOP = 0xFFFF_F000

@@ -68,6 +68,7 @@ def run_rtl(
     stall: float = 0.0,
     seed: int = 0,
     sample: int = 0,
+    completions: bool = False,
 ) -> Iterator[Run]:
     """Run ``program`` on each of ``inputs``; the same memory, the same machine, one by one.
 
@@ -75,6 +76,7 @@ def run_rtl(
     ----------
     latency, pace, stall, seed : of memory, as in ``Job``
     sample : cycles between samples of the counters
+    completions : whether to tell when each instruction was complete
     """
     jobs = [
         Job(
@@ -88,6 +90,7 @@ def run_rtl(
             stall=stall,
             seed=seed + index,
             sample=sample,
+            completions=completions,
         )
         for index, given in enumerate(inputs)
     ]

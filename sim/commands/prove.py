@@ -66,6 +66,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "engine": ("sim", "engine"),
     "area-engine": ("hw", "area", "--library", "gates", "engine"),
+    "encoder-16": ("sim", "encoder", "--tokens", "16"),
+    "encoder-128": ("sim", "encoder", "--tokens", "128"),
+    "encoder-fixed-128": (
+        *("sim", "encoder", "--tokens", "128", "--feeder", "fixed", "--row-cycles", "8"),
+    ),
     "accelerator-faults": ("sim", "faults", "--count", "1200", "--seed", "1"),
     "board-vit": ("fpga", "run", "sim", "vit"),
     "board-netra": ("fpga", "run", "sim", "netra", "--design", "accelerator-words"),
@@ -121,6 +126,9 @@ CIRCUITS["operators"] = ("hw.ops.layer_norm", "hw.ops.activation")
 CIRCUITS |= {f"mutate-{name.replace('_', '-')}": (f"hw.ops.{name}",) for name in VECTOR_OPERATORS}
 CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
+CIRCUITS |= dict.fromkeys(
+    ("encoder-16", "encoder-128", "encoder-fixed-128"), ("hw.accelerator.accelerator",)
+)
 CIRCUITS["accelerator-faults"] = ("hw.accelerator.accelerator",)
 CIRCUITS["board-vit"] = CIRCUITS["board-netra"] = ("fpga.accelerator", "fpga.hosted")
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")

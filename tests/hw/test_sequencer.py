@@ -193,6 +193,8 @@ def test_read_waits_and_branches() -> None:
     [
         ([load(1), bytes(64)], Fault.OPCODE),
         ([load(1), (0x7F).to_bytes(64, "little")], Fault.OPCODE),
+        ([load(1), (0x41).to_bytes(64, "little")], Fault.OPCODE),
+        ([load(1), (0x6F).to_bytes(64, "little")], Fault.OPCODE),
         ([load(1), (0x05 | 5 << 8).to_bytes(64, "little")], Fault.FIELD),
     ],
 )
