@@ -20,9 +20,9 @@ class Control(wiring.Component):
 
     Start: ``run`` is 1 from the next cycle on, and ``start`` for its first one. An end, a fault,
     the watchdog or a reset command takes ``run`` away at once, and all but the command raise the
-    interrupt; then ``halt`` keeps the memory port from new bursts until it is ``drained``, and ``reset`` clears
-    the units for one cycle. A start that comes meanwhile waits for that. So every program finds the
-    machine as after power-on, whatever became of the one before.
+    interrupt; then ``halt`` keeps the memory port from new bursts until it is ``drained``, and
+    ``reset`` clears the units for one cycle. A start that comes meanwhile waits for that. So every
+    program finds the machine as after power-on, whatever became of the one before.
 
     A register is read in three cycles and written in two. Offsets without a register answer with a
     slave error; so do writes to registers that are only read. Writes take whole words: a write
