@@ -32,6 +32,9 @@ COMMANDS = {
         "sim.commands.estimate", "estimate", "Cycles of a network's program by a model."
     ),
     "rows": Entry("sim.commands.rows", "rows", "Cycles of a row in a core: the model's table."),
+    "programs": Entry(
+        "sim.commands.programs", "programs", "Random programs on the accelerator's RTL."
+    ),
     "faults": Entry("sim.commands.faults", "faults", "Random faults on the accelerator's RTL."),
     "engine": Entry("sim.commands.engine", "engine", "How busy the attention engine is."),
     "speed": Entry("sim.commands.speed", "speed", "Simulated products per wall second of a core."),

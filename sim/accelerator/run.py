@@ -69,6 +69,7 @@ def run_rtl(
     seed: int = 0,
     sample: int = 0,
     completions: bool = False,
+    watchdog: int = WATCHDOG,
 ) -> Iterator[Run]:
     """Run ``program`` on each of ``inputs``; the same memory, the same machine, one by one.
 
@@ -77,6 +78,7 @@ def run_rtl(
     latency, pace, stall, seed : of memory, as in ``Job``
     sample : cycles between samples of the counters
     completions : whether to tell when each instruction was complete
+    watchdog : cycles without progress after which a run is given up
     """
     jobs = [
         Job(
@@ -84,7 +86,7 @@ def run_rtl(
             results={"memory": (0, program.memory_bytes)},
             arguments=program.registers(given),
             limit=CYCLES,
-            watchdog=WATCHDOG,
+            watchdog=watchdog,
             latency=latency,
             pace=pace,
             stall=stall,

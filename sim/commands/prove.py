@@ -71,6 +71,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "encoder-fixed-128": (
         *("sim", "encoder", "--tokens", "128", "--feeder", "fixed", "--row-cycles", "8"),
     ),
+    "accelerator-programs": ("sim", "programs", "--count", "10000"),
     "accelerator-faults": ("sim", "faults", "--count", "1200", "--seed", "1"),
     "board-vit": ("fpga", "run", "sim", "vit"),
     "board-netra": ("fpga", "run", "sim", "netra", "--design", "accelerator-words"),
@@ -127,7 +128,8 @@ CIRCUITS |= {f"mutate-{name.replace('_', '-')}": (f"hw.ops.{name}",) for name in
 CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
 CIRCUITS |= dict.fromkeys(
-    ("encoder-16", "encoder-128", "encoder-fixed-128"), ("hw.accelerator.accelerator",)
+    ("encoder-16", "encoder-128", "encoder-fixed-128", "accelerator-programs"),
+    ("hw.accelerator.accelerator",),
 )
 CIRCUITS["accelerator-faults"] = ("hw.accelerator.accelerator",)
 CIRCUITS["board-vit"] = CIRCUITS["board-netra"] = ("fpga.accelerator", "fpga.hosted")
