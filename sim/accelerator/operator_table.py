@@ -65,10 +65,12 @@ def operator_rows(
     names = {one.name for one in graph.operators}
     spans: dict[str, list[Span]] = defaultdict(list)
     served: dict[str, set[str]] = defaultdict(set)
-    for one in found:
-        operators = _operators(program.remarks[one.place], names)
+    told_of = [_operators(program.remarks[one.place], names) for one in found]
+    # What belongs to a fused operator, as its channel numbers do, counts with all of them.
+    home = {name: group[0] for group in told_of for name in group if len(group) > 1}
+    for one, operators in zip(found, told_of, strict=True):
         if operators:
-            row = _LAYER.sub("", operators[0])
+            row = _LAYER.sub("", home.get(operators[0], operators[0]))
             spans[row].append(one)
             served[row].update(operators)
     # Products of the same rows are one: their first one's name stands for all.

@@ -47,7 +47,7 @@ def try_seeds(plan: AcceleratorPlan, machine: MachineSimulator, seeds: range) ->
 def _try(plan: AcceleratorPlan, machine: MachineSimulator, seed: int) -> Tried:
     rng = np.random.default_rng(seed)
     choices = CompilerPlan(
-        row_cycles=int(rng.choice([1, 8])), row_block=rng.choice([None, None, 5, 16])
+        row_cycles=int(rng.choice([1, 8])), row_block=(None, None, 5, 16)[int(rng.integers(4))]
     )
     timing: dict[str, Any] = {
         "latency": int(rng.choice(LATENCIES)),

@@ -100,13 +100,14 @@ def _engine(plan: AcceleratorPlan, sizes: Sequence[OperatorSize]) -> float:
 
 
 def _incoming(graph: Graph, chosen: set[str], sizes: Mapping[str, OperatorSize]) -> int:
-    """Bytes of what the operators read of others, each tensor once."""
+    """Bytes of what the operators read of others, each tensor once, and codes not beside rows."""
     makers = {name: one for one in graph.operators for name in one.outputs}
-    found = {
-        makers[name].name
-        for one in graph.operators
-        if one.name in chosen
-        for name in one.inputs
-        if name in makers and makers[name].name not in chosen
-    }
+    found = set()
+    for one in graph.operators:
+        for name in one.inputs if one.name in chosen else ():
+            maker = makers.get(name)
+            while maker is not None and maker.kind == "quantize" and maker.name not in chosen:
+                maker = makers.get(maker.inputs[0])
+            if maker is not None and maker.name not in chosen:
+                found.add(maker.name)
     return sum(sizes[name].output_bytes for name in found)
