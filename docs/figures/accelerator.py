@@ -34,6 +34,10 @@ def _faults(figures: Any) -> str:
     return f"{figures['faults']:,}, {figures['wrong']}, {figures['largest_cycles']:,}"
 
 
+def _programs(figures: Any) -> str:
+    return f"{figures['equal']:,}, {len(figures['wrong'])}, {len(figures['refused'])}"
+
+
 ENCODERS = ("encoder-16", "encoder-128")
 ACCELERATOR_FIGURES = (
     Figure(
@@ -66,6 +70,11 @@ ACCELERATOR_FIGURES = (
         result="encoder-128",
         more=("encoder-fixed-128",),
         value=_speed,
+    ),
+    Figure(
+        text="random programs on `tiny` (RTL): equal to golden, different, networks refused",
+        result="accelerator-programs",
+        value=_programs,
     ),
     Figure(
         text="random faults on `tiny`: all, next programs harmed, most cycles to the end",
