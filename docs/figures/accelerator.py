@@ -17,7 +17,7 @@ def _encoder(*runs: Any) -> str:
 
 def _feeders(balanced: Any, fixed: Any) -> str:
     cycles = [figures["sentences"][0]["cycles"] for figures in (fixed, balanced)]
-    return f"{cycles[0] / cycles[1]:.2f}"
+    return f"{cycles[0]:,} / {cycles[1]:,} = {cycles[0] / cycles[1]:.2f}"
 
 
 def _model(*runs: Any) -> str:
@@ -38,6 +38,7 @@ def _programs(figures: Any) -> str:
     return f"{figures['equal']:,}, {len(figures['wrong'])}, {len(figures['refused'])}"
 
 
+BOTH = "python -m sim prove --again encoder-128 encoder-fixed-128"
 ENCODERS = ("encoder-16", "encoder-128")
 ACCELERATOR_FIGURES = (
     Figure(
@@ -45,7 +46,7 @@ ACCELERATOR_FIGURES = (
         result=ENCODERS[0],
         more=ENCODERS[1:],
         value=_encoder,
-        command="python -m sim encoder --tokens 128",
+        command="python -m sim prove --again encoder-16 encoder-128",
     ),
     Figure(
         text="the same with `fixed`",
@@ -53,23 +54,25 @@ ACCELERATOR_FIGURES = (
         value=_encoder,
     ),
     Figure(
-        text="the whole encoder: cycles of `fixed` over those of the default plan",
+        text="the whole encoder, 128 tokens: cycles of `fixed` over those of the default plan",
         result="encoder-128",
         more=("encoder-fixed-128",),
         value=_feeders,
+        command=BOTH,
     ),
     Figure(
         text="the model's cycles beside those of the three runs, %",
         result=ENCODERS[0],
         more=(*ENCODERS[1:], "encoder-fixed-128"),
         value=_model,
-        command="python -m sim encoder --tokens 128",
+        command=f"{BOTH} encoder-16",
     ),
     Figure(
         text="`mulcim` simulated, million MACs a wall second: default plan, `fixed`",
         result="encoder-128",
         more=("encoder-fixed-128",),
         value=_speed,
+        command=BOTH,
     ),
     Figure(
         text="random programs on `tiny` (RTL): equal to golden, different, networks refused",
