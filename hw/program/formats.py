@@ -68,9 +68,7 @@ class Format:
 
     def unpack(self, memory: np.ndarray, lengths: Mapping[str, int]) -> np.ndarray:
         """The tensor in an array of bytes, with the lengths that its shape names."""
-        shape = tuple(
-            size if isinstance(size, int) else resolve(size, lengths) for size in self.shape
-        )
+        shape = self._sizes(lengths)
         rows = math.prod(shape[:-1])
         if self.kind == "tokens":
             return self._tokens(memory, rows)
@@ -86,6 +84,17 @@ class Format:
         if self.signed:
             value = (value ^ (1 << 15)) - (1 << 15)
         return value.reshape(shape)
+
+    def place(self, index: tuple[int, ...], lengths: Mapping[str, int]) -> int:
+        """The first byte of an element of rows or codes, with the lengths that the shape names."""
+        flat = int(np.ravel_multi_index(index, self._sizes(lengths)))
+        row, column = divmod(flat, len(self.columns))
+        return self.address + self.pitch * row + self.columns[column]
+
+    def _sizes(self, lengths: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple(
+            size if isinstance(size, int) else resolve(size, lengths) for size in self.shape
+        )
 
     def _mask(self, mask: np.ndarray, words: int) -> bytes:
         """Words of a mask, bit k of each for key k of its block."""

@@ -12,6 +12,7 @@ from golden.networks.run import call_integer, run_integer
 from hw.accelerator.accelerator import Accelerator
 from hw.accelerator.plan import AcceleratorPlan
 from hw.program.program import Program
+from sim.accelerator.arrival import TOKENS, arrival
 from sim.accelerator.machine_bench import Job, MachineSimulator, Outcome, build
 from sim.accelerator.networks import Loaded
 from sim.traffic import StreamError
@@ -40,7 +41,7 @@ class Made(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What a machine made of some inputs.
+    """What a machine made of some inputs by a program.
 
     outputs, traced
         Tensors by name, as golden has them.
@@ -48,9 +49,17 @@ class Run:
         Cycles, counters and wall time.
     """
 
+    program: Program
+    inputs: Mapping[str, Any]
     outputs: Mapping[str, np.ndarray]
     traced: Mapping[str, np.ndarray]
     outcome: Outcome
+
+    def arrival(self, name: str, index: tuple[int, ...]) -> int:
+        """Cycle at which the store that took ``name[index]`` to memory was complete."""
+        tokens = [int(token) for token in self.outputs.get(TOKENS, ())]
+        completions = self.outcome.completions
+        return arrival(self.program, self.inputs, completions, tokens, name, index)
 
 
 def simulator(plan: AcceleratorPlan) -> MachineSimulator:
@@ -68,7 +77,7 @@ def run_rtl(
     stall: float = 0.0,
     seed: int = 0,
     sample: int = 0,
-    completions: bool = False,
+    completions: bool = True,
     watchdog: int = WATCHDOG,
 ) -> Iterator[Run]:
     """Run ``program`` on each of ``inputs``; the same memory, the same machine, one by one.
@@ -77,7 +86,7 @@ def run_rtl(
     ----------
     latency, pace, stall, seed : of memory, as in ``Job``
     sample : cycles between samples of the counters
-    completions : whether to tell when each instruction was complete
+    completions : whether to tell when each instruction was complete, and so each tensor
     watchdog : cycles without progress after which a run is given up
     """
     jobs = [
@@ -105,6 +114,8 @@ def run_rtl(
             )
         memory = outcome.results["memory"]
         yield Run(
+            program=program,
+            inputs=given,
             outputs=program.results(memory, given),
             traced=program.results(memory, given, traced=True),
             outcome=outcome,
@@ -118,11 +129,14 @@ def golden_tensors(loaded: Loaded, inputs: Mapping[str, Any]) -> dict[str, np.nd
         return run_integer(loaded.graph, inputs)
     growing = Growing(loaded.graph, inputs, decoding.growing, call_integer)
     tokens = greedy(growing, decoding.start, decoding.end, decoding.limit)
-    return {"tokens": np.array(tokens)}
+    return {TOKENS: np.array(tokens)}
 
 
 def first_difference(graph: Graph, run: Made, golden: Mapping[str, np.ndarray]) -> str | None:
-    """Operator, tensor and index where the machine first differs from golden, in graph order."""
+    """Operator, tensor and index where the machine first differs from golden, in graph order.
+
+    And the cycle at which that element was in memory, where a run tells.
+    """
     makers = {name: one for one in graph.operators for name in one.outputs}
     order = {name: index for index, name in enumerate(makers)}
     found = {**run.traced, **run.outputs}
@@ -131,15 +145,20 @@ def first_difference(graph: Graph, run: Made, golden: Mapping[str, np.ndarray]) 
         where = f"tensor {name!r}"
         if name in makers:
             where += f" of operator {makers[name].name!r} ({makers[name].kind})"
-        if ours.shape != theirs.shape:
-            return f"{where} has the shape {ours.shape}, not {theirs.shape}"
-        wrong = np.argwhere(ours != theirs)
+        # Tokens may end too early or late: those that both have tell more.
+        both = tuple(slice(min(sizes)) for sizes in zip(ours.shape, theirs.shape, strict=True))
+        wrong = np.argwhere(ours[both] != theirs[both])
         if wrong.size:
             index = tuple(int(i) for i in wrong[0])
+            when = ""
+            if isinstance(run, Run) and run.outcome.completions.size:
+                when = f", stored at cycle {run.arrival(name, index):,}"
             return (
-                f"{where} differs first at {index}: {ours[index]}, not {theirs[index]}; "
+                f"{where} differs first at {index}{when}: {ours[index]}, not {theirs[index]}; "
                 f"{len(wrong)} of {ours.size} differ"
             )
+        if ours.shape != theirs.shape:
+            return f"{where} has the shape {ours.shape}, not {theirs.shape}"
     return None
 
 

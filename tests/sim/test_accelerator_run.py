@@ -1,8 +1,10 @@
 """Networks on the whole accelerator's RTL, without golden at hand while it runs."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -11,10 +13,10 @@ from golden.networks.transformer import sentence_encoder
 from golden.networks.weights import random_weights
 from golden.quantize import quantize_network
 from hw.accelerator.plan import PLANS
-from hw.program import compile_network
+from hw.program import Program, compile_network
 from sim.__main__ import main
 from sim.accelerator.inputs import integer_inputs
-from sim.accelerator.machine_bench import MachineSimulator
+from sim.accelerator.machine_bench import Job, MachineSimulator
 from sim.accelerator.networks import Loaded, load, settings
 from sim.accelerator.run import RunError, first_difference, golden_tensors, run_rtl, simulator
 
@@ -63,24 +65,66 @@ def test_decoders_recurrence_and_two_streams(machine: MachineSimulator, name: st
     runs_of(machine, load(name, TINY.machine), (9,))
 
 
+def spoiled(program: Program, symbol: str) -> Program:
+    """The program with zeros where memory should have what begins with ``symbol``."""
+    address, size = next(x for name, x in program.symbols.items() if name.startswith(symbol))
+    image = bytearray(program.image)
+    image[address : address + size] = bytes(size)
+    return replace(program, image=bytes(image))
+
+
 def test_a_difference_and_a_fault_are_told(machine: MachineSimulator) -> None:
     """A wrong weight is found by its operator; a program without an end ends in a fault."""
     loaded = load("sentence encoder", TINY.machine)
     program = compile_network(loaded.graph, TINY.machine, loaded.maximums, trace=True)
     given = integer_inputs(loaded, sample(loaded.graph, 4, 4))
-    address, size = next(
-        place for name, place in program.symbols.items() if name.startswith("layer.1.output.weight")
-    )
-    image = bytearray(program.image)
-    image[address : address + size] = bytes(size)
-    (run,) = run_rtl(machine, replace(program, image=bytes(image)), [given])
+    wrong = spoiled(program, "layer.1.output.weight")
+    (run,) = run_rtl(machine, wrong, [given])
     told = first_difference(loaded.graph, run, golden_tensors(loaded, given))
     assert told is not None
-    assert "operator 'layer.1.output' (linear) differs first at (0, 0)" in told
+    match = re.match(
+        r"tensor 'layer\.1\.output' of operator 'layer\.1\.output' \(linear\) differs first at "
+        r"\(0, 0\), stored at cycle ([\d,]+): ",
+        told,
+    )
+    assert match is not None, told
+    # Stopped at that cycle the machine has that tensor in memory, 500 cycles before it has not.
+    cycle = int(match[1].replace(",", ""))
+    assert 500 < cycle < run.outcome.cycles
+    for limit, equal in ((cycle, True), (cycle - 500, False)):
+        job = Job(
+            image={0: wrong.memory(given)},
+            results={"memory": (0, wrong.memory_bytes)},
+            arguments=wrong.registers(given),
+            limit=limit,
+        )
+        (stopped,) = machine.run([job], wrong.memory_bytes)
+        traced = wrong.results(stopped.results["memory"], given, traced=True)
+        assert np.array_equal(traced["layer.1.output"], run.traced["layer.1.output"]) == equal
     image = bytearray(program.image)
     image[64 : 64 * len(program.instructions)] = bytes(64 * (len(program.instructions) - 1))
     with pytest.raises(RunError, match="ended with OPCODE of unit 0 after"):
         list(run_rtl(machine, replace(program, image=bytes(image)), [given]))
+
+
+def test_a_wrong_token_is_told_with_its_cycle(machine: MachineSimulator) -> None:
+    """Of a decoder, whose loop stores a token each time."""
+    loaded = load("translator, post-norm", TINY.machine)
+    program = compile_network(loaded.graph, TINY.machine, loaded.maximums, decoding=loaded.decoding)
+    given = integer_inputs(loaded, sample(loaded.graph, 9, 9))
+    (run,) = run_rtl(machine, program, [given])
+    golden = golden_tensors(loaded, given)
+    tokens = golden["tokens"].copy()
+    assert len(tokens) > 3
+    cycles = [run.arrival("tokens", (index,)) for index in range(len(tokens))]
+    assert cycles == sorted(set(cycles))
+    assert cycles[-1] < run.outcome.cycles
+    tokens[2] += 1
+    told = first_difference(loaded.graph, run, {"tokens": tokens[:3]})
+    assert told == (
+        f"tensor 'tokens' differs first at (2,), stored at cycle {cycles[2]:,}: "
+        f"{golden['tokens'][2]}, not {tokens[2]}; 1 of {len(tokens)} differ"
+    )
 
 
 def test_the_command(machine: MachineSimulator) -> None:
