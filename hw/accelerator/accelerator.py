@@ -73,7 +73,9 @@ class Accelerator(wiring.Component):
         units: dict[str, Any] = {
             "load": LoadUnit(machine.buffer_words, machine.word_bytes),
             "store": StoreUnit(machine.buffer_words, machine.word_bytes),
-            "weights": WeightUnit(plan.core_spec, plan.core_plan, machine.cores),
+            "weights": WeightUnit(
+                plan.core_spec, plan.core_plan, machine.cores, machine.buffer_words
+            ),
             "cores": CoreUnit(
                 plan.core_spec,
                 plan.core_plan,
@@ -106,6 +108,7 @@ class Accelerator(wiring.Component):
             *vector.reads,
             units["engine"].queries,
             units["engine"].keys,
+            units["weights"].codes,
         ]
         writes = [
             units["load"].port,

@@ -34,6 +34,8 @@ CHANGES = 4
 
 _UNITS = len(UNITS) - 1
 _VECTOR = UNITS.index("vector")
+_SECOND = 16 * UNITS.index("weights") + 1
+"""The one opcode of a unit's second instruction, but for the vector unit's."""
 
 
 class Sequencer(wiring.Component):
@@ -133,8 +135,12 @@ class Sequencer(wiring.Component):
                             change.register.eq(place[4:8]),
                             change.factor.eq(factor),
                         ]
-            # Units have one instruction each, but for the vector unit, which judges its own.
-            with m.Elif((opcode[4:] <= _UNITS) & ((opcode[:4] == 0) | (opcode[4:] == _VECTOR))):
+            # Units have one instruction each, but for weights, and the vector unit, which judges
+            # its own.
+            with m.Elif(
+                (opcode == _SECOND)
+                | ((opcode[4:] <= _UNITS) & ((opcode[:4] == 0) | (opcode[4:] == _VECTOR)))
+            ):
                 m.d.comb += [dispatch.i.valid.eq(1), leaves.eq(dispatch.i.ready)]
             with m.Else():
                 m.d.comb += fails.eq(Fault.OPCODE)

@@ -1,8 +1,8 @@
-"""The weight unit: tiles of weights and their channel numbers from memory to the cores."""
+"""The weight unit: tiles of weights and their channel numbers, from memory or from the buffer."""
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import Out
 
@@ -10,9 +10,10 @@ from golden.spec import CoreSpec
 from hw.accelerator.axi import ADDRESS_BITS
 from hw.accelerator.core_passes import GROUP_BITS
 from hw.accelerator.core_unit import chosen_layout
-from hw.accelerator.faults import Fault
-from hw.accelerator.layout import unit_members
+from hw.accelerator.faults import Fault, outside_buffer
+from hw.accelerator.layout import read_signature, unit_members
 from hw.accelerator.memory_layout import memory_read_signature
+from hw.accelerator.weight_rows import WeightRows
 from hw.core.layout import channels_layout, weights_layout
 from hw.core.plan import CorePlan
 from hw.stream import Queue
@@ -29,24 +30,28 @@ def load_layout(cores: int, set_bits: int) -> data.StructLayout:
         "tiles": unsigned(cores.bit_length()),
         "groups": unsigned(GROUP_BITS),
         "set": unsigned(set_bits),
+        "buffered": unsigned(1),
+        "multiplier": unsigned(16),
     })
 
 
 class WeightUnit(wiring.Component):
     """Tile (k, t) goes to set ``(first + k) mod weight_sets`` of the cores of tile t.
 
-    Throughput is one word of weights per cycle. Channel numbers are kept, all of an instruction,
-    and given one column per cycle while the next instruction's weights go on.
+    Throughput is one word of weights per cycle from memory; from the buffer as ``WeightRows`` says,
+    with one multiplier for all columns. Channel numbers are kept, all of an instruction, and given
+    one column per cycle while the next instruction's weights go on.
 
     Members
     -------
     instructions, completed, fault, busy, input_stalled, output_stalled : as every unit has
     memory_stalled : waits for a word of memory
     memory : a client of the memory port
+    codes : port of the buffer that activations are read from
     weights, channels : beats for the cores of a tile
     """
 
-    def __init__(self, spec: CoreSpec, plan: CorePlan, cores: int) -> None:
+    def __init__(self, spec: CoreSpec, plan: CorePlan, cores: int, buffer_words: int) -> None:
         if spec.macro.weight_sets.bit_count() != 1:
             raise ValueError(f"weight_sets must be a power of two, not {spec.macro.weight_sets}")
         if plan.macro.weight_lanes != 2 or spec.macro.weight_bits != 8:
@@ -55,12 +60,14 @@ class WeightUnit(wiring.Component):
                 f"not {plan.macro.weight_lanes} and {spec.macro.weight_bits}"
             )
         self.spec, self.plan, self.cores = spec, plan, cores
-        self.word_bytes = spec.lanes
+        self.word_bytes, self.buffer_words = spec.lanes, buffer_words
+        self.address_bits = (buffer_words - 1).bit_length()
         weights = chosen_layout(cores, weights_layout(spec, plan))
         super().__init__({
             **unit_members(),
             "memory_stalled": Out(1),
             "memory": Out(memory_read_signature(self.word_bytes)),
+            "codes": Out(read_signature(self.address_bits, self.word_bytes)),
             "weights": Out(stream.Signature(weights)),
             "channels": Out(stream.Signature(chosen_layout(cores, channels_layout(spec)))),
         })
@@ -70,18 +77,20 @@ class WeightUnit(wiring.Component):
         set_bits = self.spec.macro.set_bits
         m.submodules.loads = loads = Queue(load_layout(self.cores, set_bits), AHEAD)
         m.submodules.kept = kept = Queue(self._kept_layout(), self.cores * self._channel_words)
+        m.submodules.rows = rows = WeightRows(self.address_bits, self.word_bytes, self.cores)
+        wiring.connect(m, rows.port, wiring.flipped(self.codes))
         under_way = Signal(range(2 * AHEAD + 2))
         begins, nothing, ends = Signal(), Signal(), Signal()
         m.d.sync += under_way.eq(under_way + begins - ends)
-        self._ask(m, loads.i, begins, nothing, under_way)
-        self._place(m, loads.o, kept.i)
+        self._ask(m, loads.i, rows.jobs, begins, nothing, under_way)
+        waits, held = self._place(m, loads.o, kept.i, rows.o)
         m.d.comb += ends.eq(self._channels(m, kept.o))
-        words = self.memory.words
         m.d.comb += [
             self.completed.eq(ends | nothing),
             self.busy.eq(under_way != 0),
-            self.memory_stalled.eq(loads.o.valid & ~words.valid),
-            self.output_stalled.eq(loads.o.valid & words.valid & ~words.ready),
+            self.input_stalled.eq(waits & loads.o.p.buffered),
+            self.memory_stalled.eq(waits & ~loads.o.p.buffered),
+            self.output_stalled.eq(held),
         ]
         return m
 
@@ -105,12 +114,19 @@ class WeightUnit(wiring.Component):
         })
 
     def _ask(
-        self, m: Module, load: Any, begins: Signal, nothing: Signal, under_way: Signal
+        self, m: Module, load: Any, job: Any, begins: Signal, nothing: Signal, under_way: Signal
     ) -> None:
-        """Take instructions and ask memory for each k's tiles, then for the channel numbers."""
+        """Take instructions and ask memory for each k's tiles, then for the channel numbers.
+
+        Rows of the buffer are a job of ``WeightRows`` instead.
+        """
         given = self.instructions.p
         tiling = given.slots[1]
         k_tiles, tiles, groups, first = tiling[:16], tiling[16:24], tiling[24:28], tiling[28:]
+        buffered, transposed = given.opcode[0], given.flags[0]
+        codes, stride, rows = given.slots[0], given.slots[2], given.counts[1]
+        row_words = Mux(transposed, k_tiles, (tiles + 1) >> 1)
+        outside = outside_buffer(self.buffer_words, codes, stride, rows, row_words)
         request = self.memory.requests
         address = Signal(ADDRESS_BITS, reset_less=True)
         left, asked = Signal(17), Signal(self.cores.bit_length(), reset_less=True)
@@ -121,6 +137,14 @@ class WeightUnit(wiring.Component):
             load.p.tiles.eq(tiles),
             load.p.groups.eq(groups),
             load.p.set.eq(first),
+            load.p.buffered.eq(buffered),
+            load.p.multiplier.eq(given.slots[3]),
+            job.p.codes.eq(codes),
+            job.p.stride.eq(stride),
+            job.p.rows.eq(rows),
+            job.p.k_tiles.eq(k_tiles),
+            job.p.tiles.eq(tiles),
+            job.p.transposed.eq(transposed),
             request.valid.eq(left != 0),
             request.p.address.eq(address),
             request.p.words.eq(asked * tile_words),
@@ -138,18 +162,29 @@ class WeightUnit(wiring.Component):
                 m.d.comb += self.instructions.ready.eq(nothing)
             with m.Elif((tiles << groups) > self.cores):
                 m.d.sync += self.fault.eq(Fault.FIELD)
-            with m.Elif(load.ready & (under_way != 2 * AHEAD)):
-                m.d.comb += [self.instructions.ready.eq(1), begins.eq(1), load.valid.eq(1)]
+            with m.Elif(buffered & (rows != 0) & outside):
+                m.d.sync += self.fault.eq(Fault.BUFFER)
+            with m.Elif(load.ready & (under_way != 2 * AHEAD) & (job.ready | ~buffered)):
+                m.d.comb += [
+                    self.instructions.ready.eq(1),
+                    begins.eq(1),
+                    load.valid.eq(1),
+                    job.valid.eq(buffered),
+                ]
                 m.d.sync += [
                     address.eq(given.slots[0]),
-                    left.eq(k_tiles + 1),
+                    left.eq(Mux(buffered, 0, k_tiles + 1)),
                     asked.eq(tiles),
                 ]
 
-    def _place(self, m: Module, load: Any, kept: Any) -> None:
-        """Give each word of weights to its cores, and keep the words of channel numbers."""
+    def _place(self, m: Module, load: Any, kept: Any, rows: Any) -> tuple[Value, Value]:
+        """Give each word of weights to its cores, and keep the words of channel numbers.
+
+        Return whether a word is waited for, and whether there is one that nobody takes.
+        """
         words, beat = self.memory.words, self.weights.p.beat
         p = load.p
+        valid, ready, content = Signal(), Signal(), Signal(8 * self.word_bytes)
         k, tile = Signal(16), Signal(self.cores.bit_length())
         word = Signal(range(self._tile_words))
         channels, last_k, last_tile, last_word = Signal(), Signal(), Signal(), Signal()
@@ -157,25 +192,31 @@ class WeightUnit(wiring.Component):
         moves = Signal()
         place = Mux(channels, p.k_tiles - 1, k)
         group = ((1 << (1 << p.groups)) - 1)[: self.cores]
+        column = Cat(p.multiplier, Const(0, 8 * CHANNEL_BYTES - len(p.multiplier)))
+        numbers = column.replicate(self.word_bytes // CHANNEL_BYTES)
         m.d.comb += [
+            valid.eq(Mux(p.buffered, rows.valid | channels, words.valid)),
+            content.eq(Mux(p.buffered, Mux(channels, numbers, rows.payload), words.payload)),
+            words.ready.eq(ready & ~p.buffered),
+            rows.ready.eq(ready & p.buffered & ~channels),
             cores.eq(group << (tile << p.groups)),
             last_k.eq(k == p.k_tiles - 1),
             last_tile.eq(tile == p.tiles - 1),
             last_word.eq(word == Mux(channels, self._channel_words, self._tile_words) - 1),
-            self.weights.valid.eq(load.valid & words.valid & ~channels),
+            self.weights.valid.eq(load.valid & valid & ~channels),
             self.weights.p.cores.eq(cores),
-            Value.cast(beat.data).eq(words.payload),
+            Value.cast(beat.data).eq(content),
             beat.lane.eq(word << 1),
             beat.set.eq(p.set + place),
             beat.last.eq(last_word),
-            kept.valid.eq(load.valid & words.valid & channels),
-            kept.p.word.eq(words.payload),
+            kept.valid.eq(load.valid & valid & channels),
+            kept.p.word.eq(content),
             kept.p.cores.eq(cores),
             kept.p.part.eq(word),
             kept.p.set.eq(p.set + place),
             kept.p.done.eq(last_word & last_tile),
-            words.ready.eq(load.valid & Mux(channels, kept.ready, self.weights.ready)),
-            moves.eq(words.valid & words.ready),
+            ready.eq(load.valid & Mux(channels, kept.ready, self.weights.ready)),
+            moves.eq(valid & ready),
             load.ready.eq(moves & channels & kept.p.done),
         ]
         with m.If(moves):
@@ -185,6 +226,7 @@ class WeightUnit(wiring.Component):
                 with m.If(last_tile):
                     m.d.sync += k.eq(Mux(last_k | channels, 0, k + 1))
                     m.d.sync += channels.eq(~channels & last_k)
+        return load.valid & ~valid, load.valid & valid & ~ready
 
     def _channels(self, m: Module, kept: Any) -> Value:
         """Give each column's numbers of the kept words; whether an instruction ends with it."""

@@ -8,7 +8,7 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.sim import Simulator
-from memory_models import AxiMemory, run, sender, taker
+from memory_models import AxiMemory, BufferModel, run, sender, taker
 
 from golden.spec import CoreSpec, MacroSpec
 from hw.accelerator.faults import Fault
@@ -19,9 +19,11 @@ from hw.macro.plan import MacroPlan
 from sim.fast import watch
 
 WORD, COLUMNS, SETS, CORES = 16, 8, 4, 5
+BUFFER = 512
 SPEC = CoreSpec(macro=MacroSpec(lanes=8, columns=COLUMNS, weight_sets=SETS), macros=2, rows=8)
 PLAN = CorePlan(macro=MacroPlan(weight_lanes=2))
 SIZE = 1 << 14
+ACTIVATIONS = 0x31
 
 
 class Bench:
@@ -30,7 +32,7 @@ class Bench:
     def __init__(self, *, bus_bytes=WORD, latency=12, stall=0.0, seed=1):
         self.rng = np.random.default_rng(seed)
         self.stall = stall
-        self.unit = unit = WeightUnit(SPEC, PLAN, CORES)
+        self.unit = unit = WeightUnit(SPEC, PLAN, CORES, BUFFER)
         top = Module()
         top.submodules.unit = unit
         top.submodules.port = self.port = MemoryPort(WORD, bus_bytes)
@@ -39,6 +41,8 @@ class Bench:
         self.simulator.add_clock(1e-6)
         self.memory = AxiMemory(self.port.bus, SIZE, latency=latency, stall=stall, seed=seed)
         self.memory.attach(self.simulator)
+        self.buffer = BufferModel(BUFFER, WORD, self.rng, stall)
+        self.simulator.add_testbench(self.buffer.read(unit.codes), background=True)
         self.completed = []
         self.channels = []
         for name in ("weights", "channels"):
@@ -54,7 +58,7 @@ class Bench:
 
     def run(self, instructions, cycles=30_000):
         """Run ``instructions`` and compare every beat."""
-        weights, channels, ends = expected_beats(self.memory.data, instructions)
+        weights, channels, ends = expected_beats(self.memory.data, instructions, self.buffer.data)
         found, unit = [], self.unit
         self.simulator.add_testbench(sender(unit.instructions, instructions, self.rng, self.stall))
         self.simulator.add_testbench(taker(unit.weights, len(weights), found, self.rng, self.stall))
@@ -89,7 +93,7 @@ def plain_channels(one):
     return one.cores, beat.multiplier, beat.bias, beat.column, beat.set, beat.last
 
 
-def expected_beats(data, instructions):
+def expected_beats(data, instructions, words=()):
     """Beats of weights and channels by the words of docs/accelerator.md."""
     weights, channels, ends = [], [], []
     for one in instructions:
@@ -100,9 +104,13 @@ def expected_beats(data, instructions):
             ends.append(len(channels))
             continue
         count = k_tiles * tiles * WORD * COLUMNS
-        codes = np.frombuffer(data, np.uint8, count, address)
+        if one.get("opcode") == ACTIVATIONS:
+            codes = matrix(words, one, k_tiles, tiles)
+            numbers = np.tile(np.array([one["slots"][3], 0]), (tiles, COLUMNS, 1))
+        else:
+            codes = np.frombuffer(data, np.uint8, count, address)
+            numbers = np.frombuffer(data, "<u4", tiles * COLUMNS * 2, address + count)
         codes = codes.reshape(k_tiles, tiles, WORD // 2, 2, COLUMNS).tolist()
-        numbers = np.frombuffer(data, "<u4", tiles * COLUMNS * 2, address + count)
         numbers = numbers.reshape(tiles, COLUMNS, 2)
         masks = [
             sum(1 << core for core in range(t * groups, (t + 1) * groups)) for t in range(tiles)
@@ -123,6 +131,29 @@ def expected_beats(data, instructions):
                 channels.append((masks[t], multiplier & 0xFFFF, bias, column, place, last))
         ends.append(len(channels))
     return weights, channels, ends
+
+
+def matrix(words, one, k_tiles, tiles):
+    """Tiles (k, t, W, W / 2) of the buffer's rows, or of their columns."""
+    first, _, stride = one["slots"][:3]
+    depth, width = k_tiles * WORD, tiles * COLUMNS
+    whole = np.zeros((depth, width), np.uint8)
+    for n in range(min(one["counts"][1], width if one["flags"] else depth)):
+        count = k_tiles if one["flags"] else (tiles + 1) // 2
+        row = [words[first + n * stride + i].to_bytes(WORD, "little") for i in range(count)]
+        codes = np.frombuffer(b"".join(row), np.uint8)
+        if one["flags"]:
+            whole[:, n] = codes
+        else:
+            whole[n] = codes[:width]
+    return whole.reshape(k_tiles, WORD, tiles, COLUMNS).transpose(0, 2, 1, 3)
+
+
+def activations(rows, k_tiles, tiles, *, transposed, group_bits=0, first=0, at=0, stride=1):
+    given = instruction(at, k_tiles, tiles, group_bits, first)
+    given["slots"][2:4] = [stride, 0xBEEF]
+    counts = [1, rows]
+    return given | {"opcode": ACTIVATIONS, "flags": int(transposed), "counts": counts}
 
 
 def instruction(address, k_tiles, tiles, group_bits=0, first=0, rows=1):
@@ -191,6 +222,74 @@ def test_more_tiles_than_cores_are_a_fault(tiles, group_bits):
 
 def test_specs_that_do_not_fit_a_word():
     with pytest.raises(ValueError, match="weight_sets must be a power of two, not 3"):
-        WeightUnit(replace(SPEC, macro=replace(SPEC.macro, weight_sets=3)), PLAN, CORES)
+        WeightUnit(replace(SPEC, macro=replace(SPEC.macro, weight_sets=3)), PLAN, CORES, BUFFER)
     with pytest.raises(ValueError, match="weight_lanes 2 and weight_bits 8, not 1 and 8"):
-        WeightUnit(SPEC, CorePlan(), CORES)
+        WeightUnit(SPEC, CorePlan(), CORES, BUFFER)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("rows", [0, 1, 7, 8, 9, 16, 17, 40])
+def test_rows_of_the_buffer_are_weights(transposed, rows):
+    bench = Bench(seed=rows)
+    tilings = ((1, 1), (2, 3), (3, 2), (1, CORES), (5, 1))
+    bench.run([
+        activations(rows, *tiling, transposed=transposed, at=11, stride=5, first=index % SETS)
+        for index, tiling in enumerate(tilings)
+    ])
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.4])
+def test_weights_of_memory_and_of_the_buffer_follow_each_other(stall):
+    bench = Bench(stall=stall, seed=7)
+    given = []
+    for one in draw(bench.rng, 12):
+        given.append(one)
+        rng = bench.rng
+        tiles = int(rng.integers(1, 4))
+        given.append(
+            activations(
+                int(rng.integers(0, 50)),
+                int(rng.integers(1, 4)),
+                tiles,
+                transposed=rng.random() < 0.5,
+                group_bits=int(rng.integers(0, 1 + (tiles < 3))),
+                at=int(rng.integers(0, 100)),
+                stride=int(rng.integers(0, 8)),
+                first=int(rng.integers(0, SETS)),
+            )
+        )
+    bench.run(given)
+
+
+@pytest.mark.parametrize(("transposed", "cycles"), [(True, 8 + 4 * 8), (False, 4 * 16)])
+def test_a_row_of_the_buffer_is_read_in_a_cycle(transposed, cycles):
+    bench = Bench()
+    bench.run([activations(99, 2, 2, transposed=transposed)], cycles=cycles + 2 * COLUMNS + 40)
+
+
+@pytest.mark.parametrize(
+    ("rows", "at", "stride", "transposed", "fault"),
+    [
+        (10, BUFFER - 11, 1, True, Fault.NONE),
+        (10, BUFFER - 10, 1, True, Fault.BUFFER),
+        (10, BUFFER - 10, 1, False, Fault.NONE),
+        (10, BUFFER - 9, 1, False, Fault.BUFFER),
+        (10, 0, BUFFER, False, Fault.BUFFER),
+        (1, 1 << 31, 1, False, Fault.BUFFER),
+        (0, 1 << 31, 1, False, Fault.NONE),
+    ],
+)
+def test_rows_behind_the_buffer_are_a_fault(rows, at, stride, transposed, fault):
+    bench = Bench()
+    given = activations(rows, 2, 2, transposed=transposed, at=at, stride=stride)
+    bench.simulator.add_testbench(
+        sender(bench.unit.instructions, [given], bench.rng), background=True
+    )
+
+    async def wait(ctx):
+        await ctx.tick().repeat(30)
+        assert ctx.get(bench.unit.fault) == fault
+        assert bool(ctx.get(bench.unit.busy)) == (fault == Fault.NONE)
+
+    bench.simulator.add_testbench(wait)
+    run(bench.simulator, 1000)
