@@ -250,6 +250,9 @@ class AttentionSpec:
     ``query`` quantises each token's row of one head; ``operand`` quantises keys and values with a
     static scale per head. Probabilities are unsigned codes of ``probability_bits`` bits before
     they are divided by their sum: 10 put 99 % of an encoder's contexts within one INT8 code.
+
+    With ``softmax`` probabilities are codes of whole rows by it instead, divided before they meet
+    the values: two plain products with keys and values as weights, ``golden.ops.attend_rows``.
     """
 
     heads: int
@@ -261,6 +264,7 @@ class AttentionSpec:
     probability_bits: int = 10
     reciprocal: ReciprocalSpec = field(default_factory=ReciprocalSpec)
     requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
+    softmax: SoftmaxSpec | None = None
 
     def __post_init__(self) -> None:
         require_range("heads", self.heads, 1, 1024)

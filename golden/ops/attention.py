@@ -3,7 +3,8 @@
 Letters: N queries, T keys, H heads, d head width, B a block of keys.
 
 1. Q becomes codes per token and head, K and V codes per head (static scales).
-2. Scores, probabilities and context of the codes: ``golden.ops.attend``.
+2. Scores, probabilities and context of the codes: ``golden.ops.attend``; with a softmax of whole
+   rows ``golden.ops.attend_rows``.
 
 Error against real attention of the same codes: 1 output integer plus, of the largest value,
 ``2**-8`` (scores and tables) and ``(1.1 * T + blocks) / sum`` (P' and old sums are integers);
@@ -18,6 +19,7 @@ from numpy.typing import ArrayLike
 from golden.integer import Integers, RowScale, quantize_within
 from golden.operator_spec import AttentionSpec
 from golden.ops.attend import attend
+from golden.ops.attend_rows import attend_rows
 from golden.ops.quantize import quantize
 from golden.spec import RowScaleSpec
 
@@ -71,12 +73,15 @@ def attention_steps(
     k = codes_per_head(spec.operand, split_heads(key, spec.heads), key_scale)
     v = codes_per_head(spec.operand, split_heads(value, spec.heads), value_scale)
 
-    steps = attend(
-        *(spec, q, q_scale, k, v, allowed),
-        score_multiplier=score_multiplier,
-        context_multiplier=context_multiplier,
-        context_offset=exponent_offsets[1],
-    )
+    numbers = {
+        "score_multiplier": score_multiplier,
+        "context_multiplier": context_multiplier,
+        "context_offset": exponent_offsets[1],
+    }
+    if spec.softmax is None:
+        steps = attend(spec, q, q_scale, k, v, allowed, **numbers)
+    else:
+        steps = attend_rows(spec, q, q_scale, k, v, mask, **numbers)
     return AttentionSteps(q, q_scale, k, v, *steps, merge_heads(steps.context))
 
 

@@ -15,12 +15,14 @@ from golden.operator_spec import (
     AttentionSpec,
     LinearAttentionSpec,
     RecurrentSpec,
+    SoftmaxSpec,
 )
 from golden.quantization.builder import IntegerBuilder
 from golden.quantization.calibration import (
     CODE_EXPONENTS,
     LINEAR_ATTENTION_EXPONENTS,
     RECIPROCAL_EXPONENTS,
+    UNIT_EXPONENTS,
     bias_codes,
     fit_multipliers,
     weight_codes,
@@ -38,7 +40,9 @@ LOG2_E = math.log2(math.e)
 def attention(build: IntegerBuilder, operator: Operator) -> None:
     """Static scales per head for K and V; multipliers with log2(e) / sqrt(d) in them."""
     query, key, value, *mask = operator.inputs
-    spec = replace(_attention_spec(build, operator.spec), query=build.rows(query))
+    settings = build.settings
+    softmax = SoftmaxSpec(output_bits=settings.softmax_bits) if settings.whole_rows else None
+    spec = replace(_attention_spec(build, operator.spec), query=build.rows(query), softmax=softmax)
     depth = build.ranges.width(query) // spec.heads
     factor = operator.spec.get("scale", depth**-0.5) * build.scale[query]
     names = _dot_constants(build, operator, spec, factor, key, value, operator.name)
@@ -181,10 +185,11 @@ def _dot_constants(
     score = query_factor * build.scale[key] * key_range / (spec.query.code_limit * limit)
     score *= LOG2_E * (1 << spec.score_fraction_bits)
     ratio = build.scale[value] * value_range / (limit * build.scale[context])
+    exponents = RECIPROCAL_EXPONENTS
+    if spec.softmax is not None:
+        ratio, exponents = ratio / spec.softmax.unit, UNIT_EXPONENTS
     score_offset, (score,) = fit_multipliers(build.settings.requantize, [score], CODE_EXPONENTS)
-    context_offset, (ratio,) = fit_multipliers(
-        build.settings.requantize, [ratio], RECIPROCAL_EXPONENTS
-    )
+    context_offset, (ratio,) = fit_multipliers(build.settings.requantize, [ratio], exponents)
     constants = {
         "key_scale": key_range,
         "value_scale": value_range,

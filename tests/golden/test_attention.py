@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from golden.operator_spec import AttentionSpec
+from golden.operator_spec import AttentionSpec, SoftmaxSpec
 from golden.ops.attention import (
     attention,
     attention_steps,
@@ -15,7 +15,12 @@ from golden.ops.attention import (
     split_heads,
 )
 from golden.ops.quantize import HEAD_MULTIPLIER
-from golden.quantization.calibration import CODE_EXPONENTS, RECIPROCAL_EXPONENTS, fit_multipliers
+from golden.quantization.calibration import (
+    CODE_EXPONENTS,
+    RECIPROCAL_EXPONENTS,
+    UNIT_EXPONENTS,
+    fit_multipliers,
+)
 from golden.real.attention import attention as real_attention
 
 OUTPUT_UNIT = 200.0  # output integers per code of V
@@ -50,9 +55,10 @@ def case(
     unit = spread / (3000**2 * math.sqrt(depth))
     fraction = 1 << spec.score_fraction_bits
     score = np.full(spec.heads, unit * 9000 / 127**2 * math.log2(math.e) * fraction)
-    context = np.full(spec.heads, OUTPUT_UNIT)
+    context = np.full(spec.heads, OUTPUT_UNIT / (spec.softmax.unit if spec.softmax else 1))
+    exponents = UNIT_EXPONENTS if spec.softmax else RECIPROCAL_EXPONENTS
     score_offset, (score,) = fit_multipliers(spec.requantize, [score], CODE_EXPONENTS)
-    context_offset, (context,) = fit_multipliers(spec.requantize, [context], RECIPROCAL_EXPONENTS)
+    context_offset, (context,) = fit_multipliers(spec.requantize, [context], exponents)
     offsets = np.array([score_offset, context_offset])
     inputs = (query, key, value, key_scale, value_scale, score, context, offsets)
     inputs += () if mask is None else (mask,)
@@ -172,3 +178,48 @@ def test_a_mask_is_bool() -> None:
     spec, inputs, _ = case(AttentionSpec(heads=2), 3, 10, 1.0)
     with pytest.raises(ValueError, match="it must be bool, not float64"):
         attention(spec, *inputs, np.zeros(10))
+
+
+ROWS = SoftmaxSpec()
+
+
+@pytest.mark.parametrize("spread", [0.5, 2.0, 5.0])
+@pytest.mark.parametrize(("queries", "keys"), [(1, 1), (20, 20), (37, 200)])
+@pytest.mark.parametrize("softmax", [ROWS, SoftmaxSpec(output_bits=12, guard_bits=3)])
+def test_contexts_of_whole_rows_are_within_their_bound(
+    spread: float, queries: int, keys: int, softmax: SoftmaxSpec
+) -> None:
+    spec, inputs, exact = case(AttentionSpec(heads=2, softmax=softmax), queries, keys, spread)
+    steps = attention_steps(spec, *inputs)
+    largest = np.abs(steps.value).max() * OUTPUT_UNIT
+    # Many small shares are rounded to 0 or 1 alike; no row of shares is worth more than twice 1.
+    share = 2.0**-8 + min(keys / softmax.unit, 1.0)
+    assert np.abs(steps.output - exact).max() <= 1 + largest * share
+    assert np.abs(exact).max() > 2000
+    assert steps.probabilities[0].max() > softmax.unit // (2 * keys)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(9, 9), (3, 9)])
+def test_causal_whole_rows_equal_shorter_inputs(queries: int, keys: int) -> None:
+    causal = AttentionSpec(heads=2, softmax=ROWS, causal=True)
+    spec, inputs, exact = case(causal, queries, keys, 1.0)
+    output = attention(spec, *inputs)
+    assert np.abs(output - exact).max() < 600
+    query, key, value, *rest = inputs
+    free = dataclasses.replace(spec, causal=False)
+    for row in range(queries):
+        seen = keys - queries + row + 1
+        alone = attention(free, query[row : row + 1], key[:seen], value[:seen], *rest)
+        assert (alone[0] == output[row]).all()
+
+
+def test_masked_keys_of_whole_rows_have_the_lowest_score() -> None:
+    mask = np.random.default_rng(5).random(30) < 0.5
+    whole = AttentionSpec(heads=2, softmax=ROWS)
+    spec, inputs, exact = case(whole, 12, 30, 1.0, mask)
+    assert np.abs(attention(spec, *inputs) - exact).max() < 700
+    changed = [x.copy() for x in inputs]
+    changed[1][~mask], changed[2][~mask] = 12345, -23456
+    assert (attention(spec, *changed) == attention(spec, *inputs)).all()
+    none = attention(spec, *inputs[:8], np.zeros(30, bool))
+    assert (none == none[0]).all() and none.any()
