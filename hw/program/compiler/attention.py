@@ -1,4 +1,7 @@
-"""Attention on the engine: codes of each head by the vector unit, then one instruction per head."""
+"""Attention: codes of each head by the vector unit, then one instruction of the engine per head.
+
+With a softmax of whole rows the cores attend instead (``hw.program.compiler.core_heads``).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from golden.graph import Operator
-from golden.operator_spec import AttentionSpec
+from golden.operator_spec import AttentionSpec, SoftmaxSpec
 from golden.spec import RowScaleSpec
 from hw.program.compiler import vector
 from hw.program.compiler.build import Build
+from hw.program.compiler.core_heads import CoreHeads
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
 from hw.program.compiler.schedule import Change, Span
@@ -33,7 +37,24 @@ class Numbers:
 
 
 def require_spec(build: Build, name: str, spec: AttentionSpec) -> None:
-    """Raise ``ValueError`` unless the engine computes ``spec``."""
+    """Raise ``ValueError`` unless the engine computes ``spec``, or the cores with the vector unit.
+
+    A softmax of whole rows is the cores': keys and values are their weights.
+    """
+    if spec.softmax is not None:
+        cores = AttentionSpec(
+            heads=spec.heads,
+            key_block=spec.key_block,
+            causal=spec.causal,
+            probability_bits=spec.probability_bits,
+            softmax=SoftmaxSpec(),
+        )
+        if cores != spec:
+            raise ValueError(
+                f"attention {name!r} has the spec {spec}, but cores and vector unit compute "
+                f"{cores}: quantise the network to 8 bits"
+            )
+        return
     engine = AttentionSpec(heads=spec.heads, key_block=build.machine.key_block, causal=spec.causal)
     bits = spec.probability_bits
     if replace(engine, probability_bits=bits) != spec or bits > engine.probability_bits:
@@ -53,7 +74,8 @@ def attention(build: Build, operator: Operator) -> None:
     query, key, value = (build.places[name] for name in names[:3])
     mask = build.places[names[8]] if len(names) > 8 else None
     operands = Operands(
-        build, operator.name, spec.heads, query.layout, key.count, value.layout, query.count
+        *(build, operator.name, spec.heads, query.layout, key.count, value.layout, query.count),
+        *(spec, numbers),
     )
     out = build.make(operator.name)
     for head in range(spec.heads):
@@ -61,11 +83,18 @@ def attention(build: Build, operator: Operator) -> None:
         operands.key(key, head, int(numbers.key_scale[head]))
         operands.value(value, head, int(numbers.value_scale[head]))
         operands.attend(out, head, numbers, spec, mask)
+    operands.finish()
     operands.release()
 
 
 class Operands:
-    """Codes of queries, keys and values of every head, each in rows of its own."""
+    """Codes of queries, keys and values of every head, each in rows of its own.
+
+    Parameters
+    ----------
+    query, value : layouts of rows that have all heads
+    spec, numbers : what the cores need to know in advance, where they attend
+    """
 
     def __init__(
         self,
@@ -76,26 +105,21 @@ class Operands:
         keys: Length,
         value: Layout,
         queries: Length,
+        spec: AttentionSpec | None = None,
+        numbers: Numbers | None = None,
     ) -> None:
         self.build, self.name, self.heads = build, name, heads
-        lanes = build.machine.lanes
         sizes = [self._head(layout, 0)[2] for layout in (query, value)]
+        self.depth, self.width = sizes
+        self.cores: CoreHeads | None = None
+        if spec is not None and numbers is not None and spec.softmax is not None:
+            self.cores = CoreHeads(
+                *(build, name, heads, queries, keys, self.depth, self.width),
+                *(int(numbers.offsets[1]), spec.causal),
+            )
+        else:
+            self._require(build.most(keys))
         widest = max(sizes)
-        if -(-widest // lanes) > -(-sizes[1] // lanes):
-            raise ValueError(
-                f"attention {name!r} has values of {sizes[1]} elements, fewer words than its "
-                f"queries of {sizes[0]}: not supported"
-            )
-        if widest > build.machine.head_size:
-            raise ValueError(
-                f"attention {name!r} has heads of {widest}, but the engine's are "
-                f"{build.machine.head_size} at most: take a machine with a larger head_size"
-            )
-        if build.most(keys) > build.machine.longest:
-            raise ValueError(
-                f"attention {name!r} has up to {build.most(keys)} keys, but the engine takes "
-                f"{build.machine.longest}: lower the maximum length"
-            )
         self.beats = -(-widest // build.machine.lanes)
         self.code_words = -(-widest // build.machine.word_bytes)
         self.queries = self._codes("queries", queries, heads * (1 + self.code_words))
@@ -105,6 +129,25 @@ class Operands:
             # Queries and keys end before the words that the values need.
             for place in (self.queries, self.keys):
                 build.clear(place, name)
+
+    def _require(self, keys: int) -> None:
+        """Raise ``ValueError`` if heads or keys are more than the engine takes."""
+        machine, widest = self.build.machine, max(self.depth, self.width)
+        if -(-self.depth // machine.lanes) > -(-self.width // machine.lanes):
+            raise ValueError(
+                f"attention {self.name!r} has values of {self.width} elements, fewer words than "
+                f"its queries of {self.depth}: not supported"
+            )
+        if widest > machine.head_size:
+            raise ValueError(
+                f"attention {self.name!r} has heads of {widest}, but the engine's are "
+                f"{machine.head_size} at most: take a machine with a larger head_size"
+            )
+        if keys > machine.longest:
+            raise ValueError(
+                f"attention {self.name!r} has up to {keys} keys, but the engine takes "
+                f"{machine.longest}: lower the maximum length"
+            )
 
     def query(self, source: Place, head: int, offset: int) -> None:
         """Codes of a head's queries, each with its row scale."""
@@ -130,7 +173,7 @@ class Operands:
         mask: Place | None,
         changes: tuple[Change, ...] = (),
     ) -> None:
-        """One head on the engine."""
+        """One head on the engine, or on the cores."""
         build = self.build
         queries, all_keys = self.queries.count, self.keys.count
         of = {
@@ -138,6 +181,17 @@ class Operands:
             "keys": self._of(self.keys, head),
             "values": self._of(self.values, head),
         }
+        if self.cores is not None:
+            word = out.columns.index(out.part(head) - out.first)
+            multipliers = (numbers.score_multiplier[head], numbers.context_multiplier[head])
+            self.cores.attend(
+                head,
+                of,
+                replace(out, columns=out.columns[word:]),
+                (int(multipliers[0]), int(multipliers[1])),
+                mask,
+            )
+            return
         values: dict[str, int] = {"causal": int(spec.causal), "masked": int(mask is not None)}
         reads = []
         for name, place in of.items():
@@ -170,8 +224,15 @@ class Operands:
             remark=f"{self.name}, head {head}",
         )
 
+    def finish(self) -> None:
+        """Write what is left of the heads that were attended to."""
+        if self.cores is not None:
+            self.cores.finish()
+
     def release(self) -> None:
         """Give the codes' words back."""
+        if self.cores is not None:
+            self.cores.release()
         for place in (self.queries, self.keys, self.values):
             self.build.release(place.block)
 

@@ -21,6 +21,10 @@ class Buffer:
         """Words that are given away."""
         return sum(block.words for block in self._blocks)
 
+    def fits(self, words: int) -> bool:
+        """Whether there are that many words side by side."""
+        return self._fit(words, 0) is not None
+
     def allocate(self, words: int, what: str) -> Block:
         """A block of that many words."""
         for start in (self._next, 0):
@@ -36,6 +40,10 @@ class Buffer:
             f"{what} needs {words} words of the buffer, but {self.used} of {self.words} are in "
             f"use: lower the maximum lengths or take a machine with a larger buffer"
         )
+
+    def rewind(self) -> None:
+        """The next block as low as it fits."""
+        self._next = 0
 
     def free(self, block: Block) -> None:
         """Take a block back."""

@@ -14,6 +14,7 @@ from hw.program.compiler.lengths import Length, Lengths, length_of
 from hw.program.compiler.memory import Memory, Region
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.schedule import Schedule, Span
+from hw.program.compiler.spill import Spills
 
 
 class Build:
@@ -39,6 +40,7 @@ class Build:
         self.trace = trace
         self.memory = Memory()
         self.buffer = Buffer(machine.buffer_words)
+        self.spills = Spills()
         self.schedule = Schedule()
         self.places: dict[str, Place] = {}
         self.readers: Counter[str] = Counter()
@@ -50,6 +52,8 @@ class Build:
         """Tensors whose rows follow each other without a gap."""
         self.single: set[str] = set()
         """Tensors of which a loop holds one row at a time."""
+        self.ending: set[str] = set()
+        """Tensors that nothing reads after this step, in whose place a full buffer has its rows."""
         self.looping = False
         self.first_set = 0
         self.tables: dict[object, int] = {}
@@ -81,6 +85,8 @@ class Build:
 
     def make(self, name: str, kind: str = "rows", words: int | None = None) -> Place:
         """Room for a tensor: rows an odd number of words apart, so that banks take turns."""
+        if name in self.spills:
+            self.spills.back(self, name)
         if name in self.places:
             return self.places[name]
         if name in self.inside:
@@ -92,9 +98,23 @@ class Build:
             if name in self.margins:
                 place = self._with_margins(name, layout, count, *self.margins[name])
             else:
-                place = self.place(name, kind, layout, count, words, name in self.compact)
+                found = self._over(kind, layout, count, words)
+                place = found or self.place(name, kind, layout, count, words, name in self.compact)
         self.places[name] = place
         return place
+
+    def _over(self, kind: str, layout: Layout, count: Length, words: int) -> Place | None:
+        """Where a tensor lies that ends with this step, if a tensor fits nowhere else."""
+        if self.buffer.fits(self.most(count) * (words | 1)):
+            return None
+        for name in sorted(self.ending):
+            old = self.places[name]
+            same = kind == old.kind and layout.same(old.layout)
+            if old.count == count and (same or (old.contiguous and words < old.layout.words)):
+                self.ending.remove(name)
+                columns = old.columns[:words]
+                return self.share(replace(old, kind=kind, layout=layout, columns=columns))
+        return None
 
     def _with_margins(
         self, name: str, layout: Layout, count: Length, before: int, behind: int
@@ -121,9 +141,10 @@ class Build:
         compact: bool = False,
     ) -> Place:
         """Rows of ``words`` words in a block of their own, an odd number of words apart."""
+        most = max(self.most(count), 1)
+        compact = compact or not self.buffer.fits(most * (words | 1))
         stride = words if compact else words | 1
-        block = self.buffer.allocate(max(self.most(count), 1) * stride, f"tensor {name!r}")
-        block.users += 1
+        block = self.scratch(most * stride, f"tensor {name!r}")
         return Place(
             kind=kind,
             layout=layout,
@@ -140,7 +161,9 @@ class Build:
         return place
 
     def scratch(self, words: int, what: str) -> Block:
-        """Words for a moment."""
+        """Words for a moment; if need be, what is needed last leaves the buffer for them."""
+        while not self.buffer.fits(words) and self.spills.make_room(self):
+            pass
         block = self.buffer.allocate(words, what)
         block.users += 1
         return block

@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 from golden.graph import Graph, Operator
 from hw.accelerator.machine import Machine
-from hw.program.compiler import attention, moves, products, rows, windows
+from hw.program.compiler import moves, products, rows, windows
 from hw.program.compiler.additive import additive
+from hw.program.compiler.attention_in_place import attention
 from hw.program.compiler.build import Build
 from hw.program.compiler.finish import finish
 from hw.program.compiler.inputs import load_input, masks_behind, steps_by_host
@@ -14,6 +15,7 @@ from hw.program.compiler.layouts import Layouts
 from hw.program.compiler.lengths import Lengths, length_of
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
+from hw.program.compiler.spill import ending, largest
 from hw.program.compiler.steps import STAGES, Step, steps
 from hw.program.compiler.tokens import TokenLoop, dependent
 from hw.program.compiler.transfers import store
@@ -84,6 +86,7 @@ class Compiler:
         layouts = Layouts(graph, machine.lanes, host).find()
         self.build = Build(graph, machine, lengths, layouts, plan, trace)
         self.build.inside = _inside(graph, layouts)
+        self.outer = {name: outer for name, (outer, *_) in self.build.inside.items()}
         for operator in graph.operators:
             if operator.name not in host:
                 windows.prepare(self.build, operator)
@@ -93,7 +96,7 @@ class Compiler:
         self.lower: dict[str, Callable[[Step], None]] = {
             "linear": lambda step: products.linears(self.build, step.operators),
             "vector": lambda step: rows.rows(self.build, step),
-            "attention": lambda step: attention.attention(self.build, step.operators[0]),
+            "attention": lambda step: attention(self.build, step.operators[0]),
             "embedding": lambda step: moves.embedding(self.build, step.operators[0]),
             "position": lambda step: moves.position(self.build, step.operators[0]),
             "prepend": lambda step: moves.prepend(self.build, step.operators[0]),
@@ -123,6 +126,7 @@ class Compiler:
         for step in found:
             build.readers.update(set(step.inputs))
         build.readers.update(self.graph.outputs)
+        build.spills.plan(found, self.outer)
         for step in found:
             self.step(step)
 
@@ -137,6 +141,7 @@ class Compiler:
         held = {name for one in again for name in one.inputs}
         build.readers.update(held)
         self.run(tuple(once))
+        build.spills.hold(held)
         for name in held - {decoding.growing}:
             self.provide(name)
         loop = TokenLoop(build, decoding)
@@ -156,8 +161,12 @@ class Compiler:
     def step(self, step: Step) -> None:
         """Write one step, its inputs loaded before it; what is no longer read leaves the buffer."""
         build = self.build
+        build.spills.begin(step, self.outer)
         for name in step.inputs:
             self.provide(name)
+        build.ending = ending(build, step)
+        if not build.ending:
+            build.spills.make_way(build, step.inputs, largest(build, step))
         self.lower[step.kind](step)
         scales = {one.outputs[1] for one in step.operators if one.kind == "quantize"}
         for name in step.written:
@@ -169,10 +178,13 @@ class Compiler:
         for name in step.written:
             build.readers[name] += 1
             build.used(name)
+        build.spills.end()
 
     def provide(self, name: str) -> None:
-        """Load an input, unless it is in the buffer."""
+        """Load an input, or what was spilled, unless it is in the buffer."""
         build = self.build
+        if name in build.spills:
+            build.spills.back(build, name)
         source = self.by_host[name][0].inputs[0] if name in self.by_host else name
         for mask in self.graph.inputs:
             if any(one.name == name for one in masks_behind(self.graph, mask)):

@@ -42,15 +42,17 @@ def masks_behind(graph: Graph, name: str) -> tuple[Operator, ...]:
 
 
 def kind_of(graph: Graph, name: str) -> str:
-    """Whether an input holds ids, a mask or rows."""
-    if masks_behind(graph, name):
-        return "mask"
+    """Whether an input holds ids, a mask, the same mask as scores of hidden keys, or rows."""
+    behind = masks_behind(graph, name)
+    if behind:
+        return kind_of(graph, behind[0].name)
     for operator in graph.operators:
         if operator.kind == "embedding" and operator.inputs[0] == name:
             return "ids"
         attends = operator.kind in {"attention", "additive_attention", "linear_attention"}
         if attends and name in operator.inputs[3:]:
-            return "mask"
+            whole_rows = operator.kind == "attention" and operator.spec.softmax is not None
+            return "hidden" if whole_rows else "mask"
         if operator.kind == "attention_recurrent" and operator.inputs[-1] == name:
             return "mask"
     return "rows"
@@ -85,9 +87,8 @@ def load_input(build: Build, name: str, chain: tuple[Operator, ...]) -> Format:
         for one in masks_behind(build.graph, name):
             before = tuple(bool(x) for x in build.number(one.inputs[1]))
             variants.setdefault(before, []).append(one.name)
-    sizes = [
-        words or -(-(build.most(length) + len(before)) // machine.key_block) for before in variants
-    ]
+    block = machine.lanes if kind == "hidden" else machine.key_block
+    sizes = [words or -(-(build.most(length) + len(before)) // block) for before in variants]
     region = build.memory.reserve(source, sum(sizes) * machine.word_bytes)
     given = build.scratch(sum(sizes), f"input {name!r}")
     first = given.first
@@ -112,6 +113,6 @@ def load_input(build: Build, name: str, chain: tuple[Operator, ...]) -> Format:
         address=region.address,
         pitch=machine.word_bytes,
         shape=shape,
-        block=machine.key_block,
-        variants=tuple(zip(variants, sizes, strict=True)) if kind == "mask" else (),
+        block=block,
+        variants=() if kind == "ids" else tuple(zip(variants, sizes, strict=True)),
     )

@@ -50,7 +50,8 @@ class KeptAttention:
         layouts = [build.layouts[name] for name in names[:3]]
         count = keys(self.learned) if self.grows else build.places[names[1]].count
         self.operands = Operands(
-            build, operator.name, self.spec.heads, layouts[0], count, layouts[2], ONE
+            *(build, operator.name, self.spec.heads, layouts[0], count, layouts[2], ONE),
+            *(self.spec, self.numbers),
         )
         if not self.grows:
             self._keep(*(build.places[name] for name in names[1:3]))
@@ -73,6 +74,7 @@ class KeptAttention:
                 key, value = (build.places[name] for name in names[1:3])
                 self._keep_head(head, key, value, self.learned, self.index)
             self.operands.attend(out, head, self.numbers, self.spec, mask)
+        self.operands.finish()
 
     def _keep(self, key: Place, value: Place) -> None:
         for head in range(self.spec.heads):

@@ -1,0 +1,213 @@
+"""Attention on the cores: keys and values are their weights, softmax is the vector unit's."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from golden.spec import RowScaleSpec
+from hw.program.compiler.build import Build
+from hw.program.compiler.layout import Layout, Place
+from hw.program.compiler.lengths import Length
+from hw.program.compiler.schedule import Span
+from hw.program.compiler.tiles import passes
+from hw.program.fields import COMBINES, SCALES
+
+
+class CoreHeads:
+    """Scores, probabilities and contexts of one head after the other.
+
+    The scores of a head are asked for before the contexts of the head in front of it, so that the
+    cores work while the vector unit computes a softmax; two heads have their own words for that.
+
+    Parameters
+    ----------
+    queries, keys : how many there are
+    depth, width : elements of a query and of a value of one head
+    offset : power of two that is every row's scale of the contexts
+    causal : whether a query sees no key behind it
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        name: str,
+        heads: int,
+        queries: Length,
+        keys: Length,
+        depth: int,
+        width: int,
+        offset: int,
+        causal: bool,
+    ) -> None:
+        self.build, self.name, self.causal = build, name, causal
+        self.queries, self.keys = queries, keys
+        machine, most = build.machine, max(build.most(keys), 1)
+        if most > machine.width:
+            raise ValueError(
+                f"attention {name!r} has up to {most} keys, but the vector unit's softmax takes "
+                f"rows of {machine.width}: lower the maximum length"
+            )
+        self._depth_tiles = -(-depth // machine.word_bytes)
+        self._width_tiles = -(-width // machine.lanes)
+        self._key_tiles = -(-most // machine.lanes)
+        self._key_words = -(-most // machine.word_bytes)
+        rooms = min(heads, 2)
+        self._scores = [self._rows("scores", self._key_tiles) for _ in range(rooms)]
+        self._shares = [self._rows("probabilities", 1 + self._key_words) for _ in range(rooms)]
+        self._load_scales(offset)
+        self._waits: list[Callable[[], None]] = []
+
+    def attend(
+        self,
+        head: int,
+        of: dict[str, Place],
+        context: Place,
+        multipliers: tuple[int, int],
+        mask: Place | None,
+    ) -> None:
+        """One head: its codes ``of`` queries, keys and values, its part of the contexts.
+
+        ``multipliers`` are those of scores and of contexts; ``mask`` is a row that has the lowest
+        integer where a key is hidden.
+        """
+        room = head % len(self._scores)
+        scores, shares = self._scores[room], self._shares[room]
+        remark = f"{self.name}, head {head}"
+        self._multiply(
+            (of["queries"], of["keys"], scores),
+            (self._depth_tiles, self._key_tiles),
+            {"transposed": 1, "multiplier": multipliers[0]},
+            f"{remark}, scores",
+        )
+        self.finish()
+        self._softmax(scores, shares, mask, f"{remark}, softmax")
+        self._waits.append(
+            lambda: self._multiply(
+                (shares, of["values"], context),
+                (self._key_words, self._width_tiles),
+                {"multiplier": multipliers[1]},
+                f"{remark}, contexts",
+            )
+        )
+
+    def finish(self) -> None:
+        """Contexts of the head whose probabilities were asked for."""
+        for write in self._waits:
+            write()
+        self._waits = []
+
+    def release(self) -> None:
+        """Give the words of scores and probabilities back."""
+        for place in (*self._scores, *self._shares):
+            self.build.release(place.block)
+
+    def _rows(self, what: str, words: int) -> Place:
+        lanes = self.build.machine.lanes
+        layout = Layout((words * lanes,), lanes)
+        name = f"{self.name}, {what}"
+        return self.build.place(name, "rows", layout, self.queries, words)
+
+    def _load_scales(self, offset: int) -> None:
+        """The header of every row of probabilities."""
+        build = self.build
+        word = np.zeros(build.machine.word_bytes // 4, "<u4")
+        word[0] = 1 | (offset & (1 << RowScaleSpec().exponent_bits) - 1) << 16
+        region = build.memory.add(f"row scale {offset}", word)
+        for place in self._shares:
+            build.load(region, place, 1, 0, remark=f"{self.name}, row scales")
+
+    def _multiply(
+        self,
+        places: tuple[Place, Place, Place],
+        tiles: tuple[int, int],
+        values: dict[str, int],
+        remark: str,
+    ) -> None:
+        """Rows of codes by rows, or by columns, of other codes."""
+        source, matrix, result = places
+        k_tiles, all_tiles = tiles
+        build = self.build
+        machine, most = build.machine, build.most(self.queries)
+        across, lanes = values.get("transposed", 0), machine.lanes
+        for one in passes(machine, all_tiles, most, build.plan.row_cycles):
+            tiling = {"k_tiles": k_tiles, "tiles": one.tiles, "group_bits": one.group_bits}
+            first, second = (one.first * lanes, 0) if across else (0, one.first % 2)
+            keys = build.lengths.count(self.keys, first, one.tiles * lanes if across else None)
+            word = matrix.word + (first * matrix.stride if across else one.first // 2)
+            words = k_tiles if across else -(-(one.tiles + second) // 2)
+            rows = max(min(build.most(self.keys) - first, keys.limit), 0)
+            for start, size in build.plan.blocks(most, machine.core_rows << one.group_bits):
+                count = build.lengths.count(self.queries, start, size)
+                tiling["first_set"] = build.first_set
+                build.first_set = (build.first_set + k_tiles) % machine.weight_sets
+                build.schedule.emit(
+                    "activations",
+                    counts=(count, keys),
+                    values={
+                        **values,
+                        **tiling,
+                        "codes": word,
+                        "codes_stride": matrix.stride,
+                        "second": second,
+                    },
+                    reads=[Span(first=word, words=words, stride=matrix.stride, rows=rows)],
+                    remark=remark,
+                )
+                header = source.word + start * source.stride
+                to = result.word + start * result.stride + one.first
+                build.schedule.emit(
+                    "cores",
+                    counts=(count,),
+                    values={
+                        "unsigned": 1 - across,
+                        "codes": header + 1,
+                        "codes_stride": source.stride,
+                        "scales": header,
+                        **tiling,
+                        "result": to,
+                        "result_stride": result.stride,
+                    },
+                    reads=[Span(first=header, words=1 + k_tiles, stride=source.stride, rows=size)],
+                    writes=[Span(first=to, words=one.tiles, stride=result.stride, rows=size)],
+                    remark=remark,
+                )
+
+    def _softmax(self, scores: Place, shares: Place, mask: Place | None, remark: str) -> None:
+        """Codes of each row's probabilities behind its header; hidden keys get the lowest score."""
+        build = self.build
+        counts = (build.lengths.count(self.queries), build.lengths.count(self.keys))
+        reads, values = [build.span(scores)], {"a": scores.word, "a_stride": scores.stride}
+        values["counted"] = 1
+        if mask is not None:
+            # Twice the lowest integer: one sum may leave it, from a large score, for the next.
+            values |= {"combine": COMBINES["add"], "b": mask.word}
+            reads.append(Span(first=mask.word, words=self._key_tiles))
+            build.schedule.emit(
+                "rows",
+                counts=counts,
+                values={
+                    **values,
+                    "write_rows": 1,
+                    "result": scores.word,
+                    "result_stride": scores.stride,
+                },
+                reads=reads,
+                writes=[build.span(scores)],
+                remark=remark,
+            )
+        build.schedule.emit(
+            "rows",
+            counts=counts,
+            values={
+                **values,
+                "scale": SCALES["softmax"],
+                "causal": int(self.causal),
+                "write_codes": 1,
+                "low_bits": 1,
+                "codes": shares.word + 1,
+                "codes_stride": shares.stride,
+            },
+            reads=reads,
+            writes=[build.span(shares, self._key_words, shares.word + 1)],
+            remark=remark,
+        )
