@@ -35,17 +35,17 @@ _NORMS = {"attention.output.LayerNorm": "attention.norm", "output.LayerNorm": "f
 
 
 class Tokenizer:
-    """Sentence to token ids, with the marks that open and close it."""
+    """Sentence to token ids, with the marks that open and close it; at most ``maximum`` of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, maximum: int = MAXIMUM_TOKENS) -> None:
         from tokenizers import Tokenizer as Reader
 
         self._reader = Reader.from_file(str(folder() / "tokenizer.json"))
         self._reader.no_padding()
-        self._reader.enable_truncation(MAXIMUM_TOKENS)
+        self._reader.enable_truncation(maximum)
 
     def __call__(self, sentence: str) -> np.ndarray:
-        """Ids of ``(N,)``; a longer sentence is cut after 256 tokens."""
+        """Ids of ``(N,)``; a longer sentence is cut."""
         if not sentence.strip():
             raise ValueError("the sentence is empty: give at least one word")
         return np.array(self._reader.encode(sentence).ids, np.int64)

@@ -18,8 +18,8 @@ from hw.accelerator.plan import FEEDERS, PLANS, AcceleratorPlan, with_feeder
 from hw.program import Program, compile_network
 from hw.program.compiler.plan import CompilerPlan
 from hw.yosys import write_atomically
-from sim.accelerator.inputs import integer_inputs, use_of
-from sim.accelerator.networks import Loaded, load
+from sim.accelerator.inputs import integer_inputs
+from sim.accelerator.networks import ATTENTION, Loaded, load
 from sim.accelerator.operator_table import OperatorRow, operator_rows
 from sim.accelerator.picture import draw
 from sim.accelerator.roofline import of_layer
@@ -35,15 +35,21 @@ OTHERS = (
 )
 """Sentences that the text is compared with."""
 
+LONGEST = minilm.SHAPE.positions
+"""Tokens that the encoder has positions for."""
+
 
 @click.command(name="encoder")
 @click.option("--text", default=TEXT, show_default=True, help="The sentence.")
 @click.option("--other", "others", multiple=True,
               help="A sentence to compare it with; several may be given.")  # fmt: skip
-@click.option("--tokens", type=click.IntRange(4, 128),
-              help="Instead: a text of so many, made of the project's sentences.")  # fmt: skip
+@click.option("--tokens", type=click.IntRange(4, LONGEST),
+              help="Instead: a text of so many, made of the project's sentences. Beyond 128 the "
+              "program is compiled for 512.")  # fmt: skip
 @click.option("--config", type=click.Choice(list(PLANS)), default="mulcim", show_default=True,
               help="The machine.")  # fmt: skip
+@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
+              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
 @click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
               help="How the cores' macros compute their products.")  # fmt: skip
 @click.option("--row-cycles", type=click.IntRange(1, 64), default=1, show_default=True,
@@ -58,6 +64,7 @@ def encoder(
     others: tuple[str, ...],
     tokens: int | None,
     config: str,
+    attention: str,
     feeder: str,
     row_cycles: int,
     latency: int,
@@ -77,11 +84,15 @@ def encoder(
     texts = [text, *(others or OTHERS)] if tokens is None else [text_of(tokens), *others]
     with console.status("") as status:
         status.update("quantising all-MiniLM-L6-v2")
-        loaded = load("minilm", plan.machine)
+        loaded = load("minilm", plan.machine, attention=attention)
+        maximums = dict(loaded.maximums)
+        if tokens is not None and tokens > maximums["tokens"]:
+            maximums["tokens"] = LONGEST
         program = compile_network(
-            loaded.graph, plan.machine, loaded.maximums, plan=CompilerPlan(row_cycles=row_cycles)
+            loaded.graph, plan.machine, maximums, plan=CompilerPlan(row_cycles=row_cycles)
         )
-        given = [integer_inputs(loaded, use_of("minilm").read(one, None)) for one in texts]
+        tokenizer = minilm.Tokenizer(LONGEST)
+        given = [integer_inputs(loaded, {"token_ids": tokenizer(one)}) for one in texts]
         status.update(f"building {config} with Verilator: minutes at first, then kept")
         machine = simulator(plan)
         runs = []
@@ -124,7 +135,7 @@ def encoder(
 
 def text_of(tokens: int) -> str:
     """The beginning of the project's sentences, of so many tokens or the most that are fewer."""
-    tokenizer = minilm.Tokenizer()
+    tokenizer = minilm.Tokenizer(tokens + 1)
     words = " ".join(minilm.sentences()).split()
     count = 1
     while count < len(words) and len(tokenizer(" ".join(words[: count + 1]))) <= tokens:

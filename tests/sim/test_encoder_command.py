@@ -100,6 +100,8 @@ def test_a_text_of_so_many_tokens():
 
     assert 120 < len(Tokenizer()(text_of(128))) <= 128
     assert np.size(Tokenizer()(text_of(4))) <= 4
+    # More than the encoder is usually given, as many as it has positions for.
+    assert 505 < len(Tokenizer(512)(text_of(512))) <= 512
 
 
 def test_a_wrong_feeder_is_one_sentence():
