@@ -21,14 +21,16 @@ def weight_job_layout(address_bits: int, cores: int) -> data.StructLayout:
         "k_tiles": unsigned(16),
         "tiles": unsigned(cores.bit_length()),
         "transposed": unsigned(1),
+        "second": unsigned(1),
     })
 
 
 class WeightRows(wiring.Component):
     """For each k, for each tile its words, in the order of ``hw.accelerator.weight_unit``.
 
-    Lane l of tile (k, t) is part t, half a word, of row ``k * W + l``. Transposed, column c is word
-    k of row ``t * W / 2 + c``. Behind the last row weights are zero, and nothing is read.
+    Lane l of tile (k, t) is half word t of row ``k * W + l``, or half word t + 1 with ``second``.
+    Transposed, column c is word k of row ``t * W / 2 + c``. Behind the last row weights are zero,
+    and nothing is read.
 
     A row is read in a cycle, half a word of it counts if it is not transposed: a word of weights
     takes two cycles then, and one otherwise, with ``W / 2`` more for the last tile to leave.
@@ -62,6 +64,7 @@ class WeightRows(wiring.Component):
         job = Signal(self.jobs.payload.shape(), reset_less=True)
         active, moves = Signal(), Signal()
         k, tile = Signal(16), Signal(self.cores.bit_length())
+        half = tile + job.second
         step = Signal(range(self.word_bytes))
         # The row at hand, and that which the tiles of this k begin with if they share their rows.
         row, line = Signal(COUNT_BITS + 1), Signal(self.address_bits)
@@ -74,10 +77,10 @@ class WeightRows(wiring.Component):
             last_k.eq(k == job.k_tiles - 1),
             real.eq(row < job.rows),
             self.port.requests.valid.eq(active & real & mark.ready),
-            self.port.requests.payload.eq(line + Mux(job.transposed, k, tile >> 1)),
+            self.port.requests.payload.eq(line + Mux(job.transposed, k, half >> 1)),
             mark.valid.eq(active & (~real | self.port.requests.ready)),
             mark.p.real.eq(real),
-            mark.p.second.eq(tile[0]),
+            mark.p.second.eq(half[0]),
             mark.p.transposed.eq(job.transposed),
             mark.p.more.eq(~(last_tile & last_k)),
             moves.eq(mark.valid & mark.ready),

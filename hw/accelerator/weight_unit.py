@@ -123,9 +123,9 @@ class WeightUnit(wiring.Component):
         given = self.instructions.p
         tiling = given.slots[1]
         k_tiles, tiles, groups, first = tiling[:16], tiling[16:24], tiling[24:28], tiling[28:]
-        buffered, transposed = given.opcode[0], given.flags[0]
+        buffered, transposed, second = given.opcode[0], given.flags[0], given.flags[1]
         codes, stride, rows = given.slots[0], given.slots[2], given.counts[1]
-        row_words = Mux(transposed, k_tiles, (tiles + 1) >> 1)
+        row_words = Mux(transposed, k_tiles, (tiles + second + 1) >> 1)
         outside = outside_buffer(self.buffer_words, codes, stride, rows, row_words)
         request = self.memory.requests
         address = Signal(ADDRESS_BITS, reset_less=True)
@@ -145,6 +145,7 @@ class WeightUnit(wiring.Component):
             job.p.k_tiles.eq(k_tiles),
             job.p.tiles.eq(tiles),
             job.p.transposed.eq(transposed),
+            job.p.second.eq(second),
             request.valid.eq(left != 0),
             request.p.address.eq(address),
             request.p.words.eq(asked * tile_words),

@@ -114,6 +114,7 @@ OPCODES: dict[str, int] = {
     "load": 0x10,
     "store": 0x20,
     "weights": 0x30,
+    "activations": 0x31,
     "cores": 0x40,
     "rows": 0x50,
     "reduce": 0x51,
@@ -156,6 +157,14 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     "load": (flag("gather", 0), *_MEMORY, *whole("ids", "table_rows", first=10)),
     "store": _MEMORY,
     "weights": (Field(name="address", slot=5), *_tiling(6)),
+    "activations": (
+        flag("transposed", 0),
+        flag("second", 1),
+        Field(name="codes", slot=5),
+        *_tiling(6),
+        Field(name="codes_stride", slot=7),
+        Field(name="multiplier", slot=8, bits=16),
+    ),
     "cores": (
         flag("keep", 0),
         flag("unsigned", 1),

@@ -22,6 +22,9 @@ from sim.accelerator.unit_models import (
     give_weights,
     multiply,
     row_scales,
+    same_numbers,
+    stationary,
+    weights_of,
 )
 from sim.accelerator.vector_model import VectorState, execute
 from sim.accelerator.vector_spans import vector_spans
@@ -73,6 +76,7 @@ class Interpreter:
             "load": self._load,
             "store": self._store,
             "weights": self._weights,
+            "activations": self._activations,
             "cores": self._multiply,
             "rows": self._vector,
             "reduce": self._vector,
@@ -182,7 +186,18 @@ class Interpreter:
         width = self.machine.word_bytes
         size = tiling.tiles * (tiling.k_tiles * width * width // 2 + 4 * width)
         self._bytes(np.array([one["address"]]), size)
-        give_weights(self.machine, self.cores, tiling, self.memory[one["address"] :][:size])
+        weights, numbers = weights_of(self.machine, tiling, self.memory[one["address"] :][:size])
+        give_weights(self.machine, self.cores, tiling, weights, numbers)
+
+    def _activations(self, one: Instruction, given: Given) -> None:
+        tiling, rows = _tiling(one), given.counts[1]
+        across = bool(one["transposed"])
+        words = tiling.k_tiles if across else -(-(tiling.tiles + one["second"]) // 2)
+        codes = self._read(one["codes"], words, one["codes_stride"], rows).view(np.int8)
+        codes = codes if across else codes[:, one["second"] * self.machine.lanes :]
+        matrix = stationary(self.machine, tiling, codes.T if across else codes)
+        numbers = same_numbers(self.machine, tiling, one["multiplier"])
+        give_weights(self.machine, self.cores, tiling, matrix, numbers)
 
     def _multiply(self, one: Instruction, given: Given) -> None:
         rows, tiling = given.counts[0], _tiling(one)
@@ -233,7 +248,9 @@ class Interpreter:
         """Rows of words as bytes, ``(rows, words * W)``."""
         places = _words(first, words, stride, rows)
         self._touch(0, places)
-        return np.ascontiguousarray(self.buffer[places].reshape(rows, -1))
+        return np.ascontiguousarray(
+            self.buffer[places].reshape(rows, words * self.machine.word_bytes)
+        )
 
     def _write(self, first: int, words: int, stride: int, content: np.ndarray) -> None:
         places = _words(first, words, stride, len(content))

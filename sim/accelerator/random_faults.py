@@ -42,7 +42,7 @@ ANSWER = 2_000
 
 STOPPED, MISSED = "stopped", "missed"
 
-_LEGAL = {*range(0x01, 0x08), 0x10, 0x20, 0x30, 0x40, *range(0x50, 0x54), 0x60}
+_LEGAL = {*range(0x01, 0x08), 0x10, 0x20, 0x30, 0x31, 0x40, *range(0x50, 0x54), 0x60}
 _OPCODES = tuple(opcode for opcode in range(256) if opcode not in _LEGAL)
 _MOVING = {"load", "store", "weights"}
 _ADDRESS_SLOT = 5
@@ -156,7 +156,7 @@ def _faulty(
         moved = [
             index
             for index, one in enumerate(program.instructions)
-            if one.unit in _MOVING and one.counts[0].value(values)
+            if one.name in _MOVING and one.counts[0].value(values)
         ]
         place = int(rng.choice(moved)) * BYTES + 4 * _ADDRESS_SLOT
         old = int.from_bytes(memory[place : place + 4].tobytes(), "little")

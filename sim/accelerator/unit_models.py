@@ -1,5 +1,6 @@
 """What cores and engine compute, by golden's operators, on words of the buffer."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -47,19 +48,44 @@ class Tiling:
 
 
 def give_weights(
-    machine: Machine, cores: list[CoreState], tiling: Tiling, memory: np.ndarray
+    machine: Machine,
+    cores: list[CoreState],
+    tiling: Tiling,
+    weights: np.ndarray,
+    numbers: np.ndarray,
 ) -> None:
-    """Tiles from bytes of memory to the cores: for each k every tile, then channel numbers."""
-    lanes, columns = machine.word_bytes, machine.lanes
-    size = tiling.k_tiles * tiling.tiles * lanes * columns
-    shape = (tiling.k_tiles, tiling.tiles, lanes, columns)
-    weights = memory[:size].view(np.int8).reshape(shape)
-    numbers = memory[size : size + tiling.tiles * columns * 8].reshape(tiling.tiles, columns, 8)
+    """Tiles ``(K, T, W, W / 2)`` and channel numbers ``(T, W / 2, 8)`` to the cores."""
     sets = tiling.sets(machine)
     for tile in range(tiling.tiles):
         for core in tiling.cores(tile):
             cores[core].weights.extend((sets[k], weights[k, tile]) for k in range(tiling.k_tiles))
             cores[core].channels.append(numbers[tile])
+
+
+def weights_of(
+    machine: Machine, tiling: Tiling, memory: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tiles and channel numbers from bytes of memory: for each k every tile, then the numbers."""
+    shape = (tiling.k_tiles, tiling.tiles, machine.word_bytes, machine.lanes)
+    size = math.prod(shape)
+    numbers = memory[size : size + tiling.tiles * machine.lanes * 8]
+    return memory[:size].view(np.int8).reshape(shape), numbers.reshape(tiling.tiles, -1, 8)
+
+
+def stationary(machine: Machine, tiling: Tiling, matrix: np.ndarray) -> np.ndarray:
+    """Tiles ``(K, T, W, W / 2)`` of a matrix, zeros behind its rows and columns."""
+    depth, width = tiling.k_tiles * machine.word_bytes, tiling.tiles * machine.lanes
+    whole = np.zeros((depth, width), np.int8)
+    part = matrix[:depth, :width]
+    whole[: part.shape[0], : part.shape[1]] = part
+    shape = (tiling.k_tiles, machine.word_bytes, tiling.tiles, machine.lanes)
+    return whole.reshape(shape).transpose(0, 2, 1, 3)
+
+
+def same_numbers(machine: Machine, tiling: Tiling, multiplier: int) -> np.ndarray:
+    """Channel numbers of columns with one multiplier and no bias."""
+    column = np.array([multiplier, 0], "<u4").view(np.uint8)
+    return np.broadcast_to(column, (tiling.tiles, machine.lanes, 8))
 
 
 def multiply(

@@ -136,24 +136,26 @@ def expected_beats(data, instructions, words=()):
 def matrix(words, one, k_tiles, tiles):
     """Tiles (k, t, W, W / 2) of the buffer's rows, or of their columns."""
     first, _, stride = one["slots"][:3]
-    depth, width = k_tiles * WORD, tiles * COLUMNS
+    depth, width, second = k_tiles * WORD, tiles * COLUMNS, one["flags"] >> 1
     whole = np.zeros((depth, width), np.uint8)
-    for n in range(min(one["counts"][1], width if one["flags"] else depth)):
-        count = k_tiles if one["flags"] else (tiles + 1) // 2
+    for n in range(min(one["counts"][1], width if one["flags"] & 1 else depth)):
+        count = k_tiles if one["flags"] & 1 else (tiles + second + 1) // 2
         row = [words[first + n * stride + i].to_bytes(WORD, "little") for i in range(count)]
         codes = np.frombuffer(b"".join(row), np.uint8)
-        if one["flags"]:
+        if one["flags"] & 1:
             whole[:, n] = codes
         else:
-            whole[n] = codes[:width]
+            whole[n] = codes[second * COLUMNS :][:width]
     return whole.reshape(k_tiles, WORD, tiles, COLUMNS).transpose(0, 2, 1, 3)
 
 
-def activations(rows, k_tiles, tiles, *, transposed, group_bits=0, first=0, at=0, stride=1):
+def activations(
+    rows, k_tiles, tiles, *, transposed, second=0, group_bits=0, first=0, at=0, stride=1
+):
     given = instruction(at, k_tiles, tiles, group_bits, first)
     given["slots"][2:4] = [stride, 0xBEEF]
     counts = [1, rows]
-    return given | {"opcode": ACTIVATIONS, "flags": int(transposed), "counts": counts}
+    return given | {"opcode": ACTIVATIONS, "flags": transposed | second << 1, "counts": counts}
 
 
 def instruction(address, k_tiles, tiles, group_bits=0, first=0, rows=1):
@@ -233,7 +235,15 @@ def test_rows_of_the_buffer_are_weights(transposed, rows):
     bench = Bench(seed=rows)
     tilings = ((1, 1), (2, 3), (3, 2), (1, CORES), (5, 1))
     bench.run([
-        activations(rows, *tiling, transposed=transposed, at=11, stride=5, first=index % SETS)
+        activations(
+            rows,
+            *tiling,
+            transposed=transposed,
+            at=11,
+            stride=5,
+            first=index % SETS,
+            second=index % 2 * (not transposed),
+        )
         for index, tiling in enumerate(tilings)
     ])
 
@@ -268,20 +278,21 @@ def test_a_row_of_the_buffer_is_read_in_a_cycle(transposed, cycles):
 
 
 @pytest.mark.parametrize(
-    ("rows", "at", "stride", "transposed", "fault"),
+    ("rows", "at", "stride", "flags", "fault"),
     [
-        (10, BUFFER - 11, 1, True, Fault.NONE),
-        (10, BUFFER - 10, 1, True, Fault.BUFFER),
-        (10, BUFFER - 10, 1, False, Fault.NONE),
-        (10, BUFFER - 9, 1, False, Fault.BUFFER),
-        (10, 0, BUFFER, False, Fault.BUFFER),
-        (1, 1 << 31, 1, False, Fault.BUFFER),
-        (0, 1 << 31, 1, False, Fault.NONE),
+        (10, BUFFER - 11, 1, 1, Fault.NONE),
+        (10, BUFFER - 10, 1, 1, Fault.BUFFER),
+        (10, BUFFER - 10, 1, 0, Fault.NONE),
+        (10, BUFFER - 9, 1, 0, Fault.BUFFER),
+        (10, BUFFER - 10, 1, 2, Fault.BUFFER),
+        (10, 0, BUFFER, 0, Fault.BUFFER),
+        (1, 1 << 31, 1, 0, Fault.BUFFER),
+        (0, 1 << 31, 1, 0, Fault.NONE),
     ],
 )
-def test_rows_behind_the_buffer_are_a_fault(rows, at, stride, transposed, fault):
+def test_rows_behind_the_buffer_are_a_fault(rows, at, stride, flags, fault):
     bench = Bench()
-    given = activations(rows, 2, 2, transposed=transposed, at=at, stride=stride)
+    given = activations(rows, 2, 2, transposed=flags, at=at, stride=stride)
     bench.simulator.add_testbench(
         sender(bench.unit.instructions, [given], bench.rng), background=True
     )
