@@ -14,7 +14,8 @@ class Format:
 
     kind
         "rows" of 16 bits, "codes", "scaled" (a header word with the row's scale, then codes),
-        "ids" of 32 bits, "mask" (a word per block of keys) or "results" (index and value a word).
+        "ids" of 32 bits, "mask" (a word per block of keys), "hidden" (a mask as a row of 16 bits,
+        the lowest integer where a key is hidden) or "results" (index and value a word).
     address, pitch
         Bytes: where the first row begins, from row to row.
     shape
@@ -56,9 +57,10 @@ class Format:
             array = _STEPS[kind](spec, array)
         if self.kind == "ids":
             return array.astype("<i4").tobytes()
-        if self.kind == "mask":
+        if self.kind in {"mask", "hidden"}:
+            pack = self._mask if self.kind == "mask" else self._hidden
             return b"".join(
-                self._mask(np.concatenate([np.array(before, bool), array]), words)
+                pack(np.concatenate([np.array(before, bool), array]), words)
                 for before, words in self.variants
             )
         rows = array.reshape(-1, len(self.columns)) if array.ndim != 1 else array[None]
@@ -103,6 +105,12 @@ class Format:
             part = mask[word * self.block : (word + 1) * self.block]
             bits[word, : len(part)] = part
         return np.packbits(bits, axis=1, bitorder="little").tobytes()
+
+    def _hidden(self, mask: np.ndarray, words: int) -> bytes:
+        """What each key's score is raised by: 0, or the lowest integer."""
+        row = np.zeros(words * self.block, "<i2")
+        row[: len(mask)] = np.where(mask, 0, -(1 << 15))
+        return row.tobytes()
 
     def _tokens(self, memory: np.ndarray, most: int) -> np.ndarray:
         """Tokens up to the last, ``block``, included."""

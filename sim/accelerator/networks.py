@@ -31,21 +31,30 @@ class Loaded:
     decoding: Decoding | None = None
 
 
-def settings(machine: Machine) -> QuantizeSettings:
-    """How a network is quantised for a machine."""
-    return QuantizeSettings(key_block=machine.key_block)
+ATTENTION = ("engine", "cores")
+"""What computes attention: the engine in blocks of keys, or the cores with whole rows."""
 
 
-def load(name: str, machine: Machine, data: Path | None = None) -> Loaded:
-    """The network of that name; ``data`` is the folder of what the project does not contain.
+def settings(machine: Machine, attention: str = "engine") -> QuantizeSettings:
+    """How a network is quantised for a machine, and for what computes its attention."""
+    if attention not in ATTENTION:
+        raise ValueError(f"attention must be one of {', '.join(ATTENTION)}, not {attention!r}")
+    return QuantizeSettings(key_block=machine.key_block, whole_rows=attention == "cores")
 
-    A name is one of ``NETWORKS``, an instance of ``golden.networks.instances``, or a file that
-    ``python -m golden save`` wrote.
+
+def load(
+    name: str, machine: Machine, data: Path | None = None, attention: str = "engine"
+) -> Loaded:
+    """The network of that name, its attention for the engine or for the cores.
+
+    ``data`` is the folder of what the project does not contain. A name is one of ``NETWORKS``, an
+    instance of ``golden.networks.instances``, or a file that ``python -m golden save`` wrote.
     """
+    chosen = settings(machine, attention)
     if name in NETWORKS:
-        return NETWORKS[name](machine, data)
+        return NETWORKS[name](chosen, data)
     if name in INSTANCES:
-        return _instance(name, machine)
+        return _instance(name, chosen)
     if Path(name).is_file():
         graph = load_network(Path(name))
         sizes = {size for one in graph.inputs for size in graph.tensors[one].shape}
@@ -54,10 +63,10 @@ def load(name: str, machine: Machine, data: Path | None = None) -> Loaded:
     raise ValueError(f"{name!r} is no network and no file: one of {known}")
 
 
-def _instance(name: str, machine: Machine) -> Loaded:
+def _instance(name: str, chosen: QuantizeSettings) -> Loaded:
     """A small network that nobody trained; those with a target decode up to 12 tokens."""
     real = INSTANCES[name]()
-    graph = quantize_network(real, [sample(real, seed) for seed in range(4)], settings(machine))
+    graph = quantize_network(real, [sample(real, seed) for seed in range(4)], chosen)
     names = {size for one in graph.inputs for size in graph.tensors[one].shape}
     maximums = {name: 20 for name in names if isinstance(name, str) and name != "target"}
     decoding = None
@@ -114,15 +123,15 @@ def logits_only(graph: Graph) -> Graph:
     return replace(graph, operators=graph.operators[:-1], outputs=last.inputs[:1])
 
 
-def _minilm(machine: Machine, data: Path | None) -> Loaded:
-    return Loaded(graph=minilm.integer_network(settings(machine)), maximums={"tokens": 128})
+def _minilm(chosen: QuantizeSettings, data: Path | None) -> Loaded:
+    return Loaded(graph=minilm.integer_network(chosen), maximums={"tokens": 128})
 
 
-def _vit(machine: Machine, data: Path | None) -> Loaded:
-    return Loaded(graph=vit.integer_network(settings(machine)))
+def _vit(chosen: QuantizeSettings, data: Path | None) -> Loaded:
+    return Loaded(graph=vit.integer_network(chosen))
 
 
-def _kwt(machine: Machine, data: Path | None) -> Loaded:
+def _kwt(chosen: QuantizeSettings, data: Path | None) -> Loaded:
     if data is None:
         raise ValueError("the keyword spotter needs its file: name the folder with --data")
     model = kwt.read_kwt(data / "kwt1/kwt1-12.tflite")
@@ -131,26 +140,26 @@ def _kwt(machine: Machine, data: Path | None) -> Loaded:
         {"input": model.front_end(kwt.move_sound(x, 10_000 + index))}
         for index, x in enumerate(sounds)
     ]
-    return Loaded(graph=quantize_network(model.network, samples, settings(machine)))
+    return Loaded(graph=quantize_network(model.network, samples, chosen))
 
 
-def _g2p(machine: Machine, data: Path | None) -> Loaded:
-    return _spelled(g2p.g2p(), "english_calibration", machine, 32)
+def _g2p(chosen: QuantizeSettings, data: Path | None) -> Loaded:
+    return _spelled(g2p.g2p(), "english_calibration", chosen, 32)
 
 
-def _netra(machine: Machine, data: Path | None) -> Loaded:
-    return _spelled(netra.netra(), "khmer_calibration", machine, netra.LETTERS)
+def _netra(chosen: QuantizeSettings, data: Path | None) -> Loaded:
+    return _spelled(netra.netra(), "khmer_calibration", chosen, netra.LETTERS)
 
 
-def _spelled(speller: Speller, words: str, machine: Machine, source: int) -> Loaded:
+def _spelled(speller: Speller, words: str, chosen: QuantizeSettings, source: int) -> Loaded:
     return Loaded(
-        graph=logits_only(speller.quantize(read_words(words), settings(machine))),
+        graph=logits_only(speller.quantize(read_words(words), chosen)),
         maximums={"source": source},
         decoding=Decoding(start=speller.start, end=speller.end, limit=speller.limit),
     )
 
 
-NETWORKS: dict[str, Callable[[Machine, Path | None], Loaded]] = {
+NETWORKS: dict[str, Callable[[QuantizeSettings, Path | None], Loaded]] = {
     "minilm": _minilm,
     "vit": _vit,
     "kwt": _kwt,

@@ -60,10 +60,10 @@ def made_weights() -> MadeWeights:
     return MadeWeights(make)
 
 
-def load_published(name: str, machine: Machine, longest: int) -> Loaded:
+def load_published(name: str, machine: Machine, longest: int, attention: str = "engine") -> Loaded:
     """The integer network of that name, for inputs of up to ``longest``."""
     graph = PUBLISHED[name](made_weights())
-    integer = quantize_network(graph, [sample(graph, 0, LENGTH)], settings(machine))
+    integer = quantize_network(graph, [sample(graph, 0, LENGTH)], settings(machine, attention))
     names = {size for one in integer.inputs for size in integer.tensors[one].shape}
     return Loaded(
         graph=integer, maximums={size: longest for size in names if isinstance(size, str)}

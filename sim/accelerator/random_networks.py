@@ -29,10 +29,14 @@ class Case:
 
 
 def random_case(seed: int, machine: Machine, runs: int = 1) -> Case:
-    """Up to six steps of any kind, ``runs`` inputs of different lengths."""
+    """Up to six steps of any kind, ``runs`` inputs of different lengths.
+
+    One network in three has its attention on the cores.
+    """
     real = _RandomNetwork(seed).graph
     samples = [sample(real, seed + index) for index in range(2)]
-    graph = quantize_network(real, samples, settings(machine))
+    attention = "engine" if seed % 3 else "cores"
+    graph = quantize_network(real, samples, settings(machine, attention))
     rng = np.random.default_rng(seed)
     inputs = [
         quantize_inputs(graph, sample(graph, seed + index, int(rng.integers(1, LONGEST + 1))))

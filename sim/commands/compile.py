@@ -6,13 +6,15 @@ import click
 
 from hw.accelerator.machine import MACHINES
 from hw.program import compile_network
-from sim.accelerator.networks import load
+from sim.accelerator.networks import ATTENTION, load
 
 
 @click.command(name="compile")
 @click.argument("network")
 @click.option("--config", type=click.Choice(list(MACHINES)), default="mulcim", show_default=True,
               help="The machine.")  # fmt: skip
+@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
+              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
 @click.option("-o", "folder", type=click.Path(path_type=Path), required=True,
               help="Folder of image.bin, program.asm and symbols.json.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path),
@@ -23,6 +25,7 @@ from sim.accelerator.networks import load
 def compile_command(
     network: str,
     config: str,
+    attention: str,
     folder: Path,
     data: Path | None,
     maximums: tuple[str, ...],
@@ -30,7 +33,7 @@ def compile_command(
 ) -> None:
     """The accelerator's program of a NETWORK: a name, or a file of `python -m golden save`."""
     machine = MACHINES[config]
-    loaded = load(network, machine, data)
+    loaded = load(network, machine, data, attention)
     most = dict(loaded.maximums)
     for one in maximums:
         name, equals, number = one.partition("=")

@@ -16,7 +16,7 @@ from hw.program.compiler.plan import CompilerPlan
 from hw.program.instructions import UNITS
 from hw.yosys import write_atomically
 from sim.accelerator.breakdown import breakdown
-from sim.accelerator.networks import load
+from sim.accelerator.networks import ATTENTION, load
 from sim.accelerator.published import PUBLISHED, load_published
 from sim.accelerator.timeline import Memory, Timeline
 
@@ -25,6 +25,8 @@ from sim.accelerator.timeline import Memory, Timeline
 @click.argument("network")
 @click.option("--config", type=click.Choice(list(PLANS)), default="mulcim", show_default=True,
               help="The machine.")  # fmt: skip
+@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
+              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
 @click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
               help="How the cores' macros compute their products.")  # fmt: skip
 @click.option("--length", default=128, show_default=True, help="Every length of the inputs.")
@@ -42,6 +44,7 @@ from sim.accelerator.timeline import Memory, Timeline
 def estimate(
     network: str,
     config: str,
+    attention: str,
     feeder: str,
     length: int,
     latency: int,
@@ -68,9 +71,9 @@ def estimate(
     with console.status("") as status:
         status.update(f"quantising {network}")
         if network in PUBLISHED:
-            loaded = load_published(network, plan.machine, length)
+            loaded = load_published(network, plan.machine, length, attention)
         else:
-            loaded = load(network, plan.machine, data)
+            loaded = load(network, plan.machine, data, attention)
         status.update("compiling the program")
         program = compile_network(
             loaded.graph,

@@ -17,7 +17,7 @@ from hw.accelerator.plan import FEEDERS, PLANS, AcceleratorPlan, with_feeder
 from hw.program import Program, compile_network
 from hw.yosys import write_atomically
 from sim.accelerator.inputs import Use, integer_inputs, sampled, use_of
-from sim.accelerator.networks import Loaded, load
+from sim.accelerator.networks import ATTENTION, Loaded, load
 from sim.accelerator.predict import TOLERANCE, Prediction, memory_of, predict
 from sim.accelerator.run import Run, RunError, first_difference, golden_tensors, run_rtl, simulator
 
@@ -29,6 +29,8 @@ from sim.accelerator.run import Run, RunError, first_difference, golden_tensors,
 @click.option("--backend", type=click.Choice(["rtl", "golden"]), default="rtl", show_default=True)
 @click.option("--config", type=click.Choice(list(PLANS)), default="tiny", show_default=True,
               help="The machine.")  # fmt: skip
+@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
+              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
 @click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
               help="How the cores' macros compute their products.")  # fmt: skip
 @click.option("--latency", default=40, show_default=True, help="Cycles of memory latency.")
@@ -44,6 +46,7 @@ def run(
     texts: tuple[str, ...],
     backend: str,
     config: str,
+    attention: str,
     feeder: str,
     latency: int,
     bus_pace: int,
@@ -64,7 +67,7 @@ def run(
     use = use_of(network)
     with console.status("") as status:
         status.update(f"quantising {network}")
-        loaded = load(network, plan.machine, data)
+        loaded = load(network, plan.machine, data, attention)
         given = [_inputs(loaded, use, text, data) for text in texts or use.default]
         if backend == "golden":
             for text, inputs in zip(texts or use.default, given, strict=True):

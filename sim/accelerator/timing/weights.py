@@ -1,4 +1,4 @@
-"""The weight unit: tiles of weights and their channel numbers, from memory to the cores."""
+"""The weight unit: tiles of weights and their channel numbers, from memory or from the buffer."""
 
 from collections import deque
 
@@ -8,10 +8,15 @@ from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.memory import MemoryModel
 from sim.accelerator.timing.sets import Sets, cores_of
 from sim.accelerator.timing.station import Given, Station
+from sim.accelerator.timing.transfers import READ
 
 
 class WeightTiming:
-    """Tiles in order, a word a cycle; channel numbers, a column a cycle, beside the next tiles."""
+    """Tiles in order, a word a cycle; channel numbers, a column a cycle, beside the next tiles.
+
+    Rows of the buffer that are not transposed take two cycles a word; those that are leave behind
+    a tile of them.
+    """
 
     def __init__(
         self,
@@ -32,6 +37,7 @@ class WeightTiming:
         self._loads: deque[Given] = deque()
         self._kept: deque[tuple[Given, int]] = deque()
         self._under_way = 0
+        self._rows_free = 0.0
         self._changed = clock.notice()
         clock.start(self._ask())
         clock.start(self._place())
@@ -52,6 +58,8 @@ class WeightTiming:
             self._loads.append(given)
             self._changed.tell()
             yield 1.0
+            if one.name == "activations":
+                continue
             address = one["address"]
             for k in range(one["k_tiles"] + 1):
                 last = k == one["k_tiles"]
@@ -65,21 +73,43 @@ class WeightTiming:
                 yield self._changed
             given = self._loads[0]
             one = given.one
+            buffered = one.name == "activations"
+            if buffered:
+                behind = self.tile_words if one["transposed"] else 1
+                begin = max(given.begin + 1, self._rows_free)
+                yield self.clock.until(begin + READ + behind)
             for k in range(one["k_tiles"]):
                 number = one["first_set"] + k
                 for tile in range(one["tiles"]):
                     cores = cores_of(one, tile)
                     yield from self.weights.until_free(number, cores)
-                    yield from self._consume(self.tile_words)
+                    yield from self._tile(given)
                     self.clock.start(self.weights.load(number, cores))
+            self._rows_free = self.clock.now if buffered else self._rows_free
             for tile in range(one["tiles"]):
                 while (len(self._kept) + 1) * self.channel_words > self.room:
                     yield self._changed
-                yield from self._consume(self.channel_words)
+                if buffered:
+                    yield float(self.channel_words)
+                else:
+                    yield from self._consume(self.channel_words)
                 self._kept.append((given, tile))
                 self._changed.tell()
             self._loads.popleft()
             self._changed.tell()
+
+    def _tile(self, given: Given) -> Process:
+        """A tile's words."""
+        if given.one.name == "activations":
+            yield self.tile_words * self._word_cycles(given)
+        else:
+            yield from self._consume(self.tile_words)
+
+    def _word_cycles(self, given: Given) -> float:
+        """Cycles of a word where nothing holds it up."""
+        if given.one.name == "activations":
+            return 1.0 if given.one["transposed"] else 2.0
+        return self.memory.word_cycles
 
     def _consume(self, words: int) -> Process:
         """Take words as they come, one a cycle."""
@@ -108,5 +138,5 @@ class WeightTiming:
             if tile == one["tiles"] - 1:
                 self._under_way -= 1
                 words = (one["k_tiles"] * self.tile_words + self.channel_words) * one["tiles"]
-                self.station.complete(given, words * self.memory.word_cycles)
+                self.station.complete(given, words * self._word_cycles(given))
             self._changed.tell()
