@@ -23,13 +23,14 @@ def attention(build: Build, operator: Operator) -> None:
     numbers = Numbers.of(build, names[3:8])
     query, key, value = (build.places[name] for name in names[:3])
     mask = build.places[names[8]] if len(names) > 8 else None
-    operands = OperandsInPlace(build, operator, query, key, value)
+    operands = OperandsInPlace(build, operator, numbers, query, key, value)
     out = build.make(operator.name)
     for head in range(operator.spec.heads):
         operands.query(query, head, int(numbers.offsets[0]))
         operands.key(key, head, int(numbers.key_scale[head]))
         operands.value(value, head, int(numbers.value_scale[head]))
         operands.attend(out, head, numbers, operator.spec, mask)
+    operands.finish()
     operands.release()
 
 
@@ -57,7 +58,13 @@ class OperandsInPlace(Operands):
     """Codes of every head in the first words of its rows."""
 
     def __init__(
-        self, build: Build, operator: Operator, query: Place, key: Place, value: Place
+        self,
+        build: Build,
+        operator: Operator,
+        numbers: Numbers,
+        query: Place,
+        key: Place,
+        value: Place,
     ) -> None:
         self._sources = {"queries": query, "keys": key, "values": value}
         super().__init__(
@@ -68,6 +75,8 @@ class OperandsInPlace(Operands):
             key.count,
             value.layout,
             query.count,
+            operator.spec,
+            numbers,
         )
 
     def _codes(self, what: str, count: Length, words: int) -> Place:
