@@ -28,6 +28,9 @@ COMMANDS = {
         "sim.commands.compile", "compile_command", "The accelerator's program of a network."
     ),
     "run": Entry("sim.commands.run", "run", "A network on the accelerator's RTL."),
+    "networks": Entry(
+        "sim.commands.networks", "networks", "A table of networks on the accelerator's RTL."
+    ),
     "estimate": Entry(
         "sim.commands.estimate", "estimate", "Cycles of a network's program by a model."
     ),

@@ -10,7 +10,7 @@ from golden.models import g2p, kwt, minilm, netra, vit
 from golden.models.speller import Speller
 from golden.networks.instances import sample
 from golden.networks.run import quantize_inputs
-from sim.accelerator.networks import Loaded
+from sim.accelerator.networks import KWT, Loaded, needed
 
 
 class Use(NamedTuple):
@@ -32,6 +32,12 @@ class Use(NamedTuple):
 def use_of(name: str) -> Use:
     """How the network of that name is used; small instances take a length."""
     return USES.get(name, Use(("9", "20"), _length, _shapes))
+
+
+def read_inputs(loaded: Loaded, use: Use, text: str, data: Path | None) -> dict[str, Any]:
+    """What the machine reads where people give ``text``; made inputs where that is a length."""
+    found = use.read(text, data)
+    return integer_inputs(loaded, sampled(loaded, found["length"]) if "length" in found else found)
 
 
 def integer_inputs(loaded: Loaded, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,10 +78,9 @@ def _image(text: str, data: Path | None) -> Mapping[str, Any]:
 
 
 def _sound(text: str, data: Path | None) -> Mapping[str, Any]:
-    if data is None:
-        raise ValueError("the keyword spotter needs its file: name the folder with --data")
-    path = Path(text) if text.endswith(".wav") else data / "clips" / f"{text}.wav"
-    model = kwt.read_kwt(data / "kwt1/kwt1-12.tflite")
+    folder = needed(data)
+    path = Path(text) if text.endswith(".wav") else folder / "clips" / f"{text}.wav"
+    model = kwt.read_kwt(folder / KWT)
     return {"input": model.front_end(kwt.read_sound(path))}
 
 
@@ -95,10 +100,13 @@ def _speller(speller: Callable[[], Speller], *words: str) -> Use:
     )
 
 
+SENTENCES = tuple(minilm.sentences()[index] for index in (2, 43, 195))
+"""Of 6, 18 and 57 tokens."""
+
 USES = {
-    "minilm": Use(tuple(minilm.sentences()[:3]), _sentence, _shapes),
+    "minilm": Use(SENTENCES, _sentence, _shapes),
     "vit": Use(("0", "500", "999"), _image, _largest(tuple("0123456789"))),
-    "kwt": Use(("yes", "left"), _sound, _largest(kwt.LABELS)),
+    "kwt": Use(("yes_1000ms", "no_1000ms", "left"), _sound, _largest(kwt.LABELS)),
     "g2p": _speller(g2p.g2p, "transformer", "memory"),
     "netra": _speller(netra.netra, "sursdey", "kampuchea"),
 }

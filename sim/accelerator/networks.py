@@ -1,6 +1,6 @@
 """Networks by name as a machine can run them: its engine's block of keys, operands of 8 bits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,8 +18,11 @@ from golden.spec import RequantizeSpec
 from hw.accelerator.machine import Machine
 from hw.program.decoding import Decoding
 
+KWT = "kwt1/kwt1-12.tflite"
+"""The keyword spotter in the data folder."""
+
 WORDS = ("down", "go", "left", "no", "yes")
-"""Sounds of the data folder that calibrate the keyword spotter."""
+"""Sounds of the data folder that calibrate it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,24 @@ def load(
         return Loaded(graph=graph, maximums={x: 128 for x in sizes if isinstance(x, str)})
     known = ", ".join((*NETWORKS, *INSTANCES))
     raise ValueError(f"{name!r} is no network and no file: one of {known}")
+
+
+def longest(loaded: Loaded, chosen: Sequence[str]) -> dict[str, int]:
+    """The most of every length, with ``chosen`` as ``tokens=64`` instead."""
+    most = dict(loaded.maximums)
+    for one in chosen:
+        name, equals, number = one.partition("=")
+        if not equals or not number.isdecimal():
+            raise ValueError(f"--maximum is a length's name and number, as tokens=64, not {one!r}")
+        most[name] = int(number)
+    return most
+
+
+def needed(data: Path | None) -> Path:
+    """The data folder; ``ValueError`` names what the keyword spotter needs where there is none."""
+    if data is None:
+        raise ValueError(f"the keyword spotter needs {KWT}: name its folder with --data")
+    return data
 
 
 def _instance(name: str, chosen: QuantizeSettings) -> Loaded:
@@ -132,10 +153,9 @@ def _vit(chosen: QuantizeSettings, data: Path | None) -> Loaded:
 
 
 def _kwt(chosen: QuantizeSettings, data: Path | None) -> Loaded:
-    if data is None:
-        raise ValueError("the keyword spotter needs its file: name the folder with --data")
-    model = kwt.read_kwt(data / "kwt1/kwt1-12.tflite")
-    sounds = [kwt.read_sound(data / "clips" / f"{word}.wav") for word in WORDS]
+    folder = needed(data)
+    model = kwt.read_kwt(folder / KWT)
+    sounds = [kwt.read_sound(folder / "clips" / f"{word}.wav") for word in WORDS]
     samples = [
         {"input": model.front_end(kwt.move_sound(x, 10_000 + index))}
         for index, x in enumerate(sounds)

@@ -7,6 +7,7 @@ from typing import Any
 
 from golden.graph import Graph
 from golden.networks.describe import OperatorSize, describe
+from hw.accelerator.machine import Machine
 from hw.accelerator.plan import AcceleratorPlan
 from sim.accelerator.timing.pace import paces_of
 
@@ -87,16 +88,24 @@ def of_operators(sizes: Sequence[OperatorSize], plan: AcceleratorPlan) -> Roofli
     )
 
 
+def core_rate(machine: Machine) -> int:
+    """Multiply-accumulates of a cycle in which every macro takes a row of codes."""
+    return machine.cores * machine.word_bytes * machine.lanes
+
+
+def engine_rate(machine: Machine) -> int:
+    """Multiply-accumulates of a cycle in which the whole engine works."""
+    return machine.lanes * machine.key_block
+
+
 def _cores(plan: AcceleratorPlan, sizes: Sequence[OperatorSize]) -> float:
-    machine, paces = plan.machine, paces_of(plan)
-    rate = machine.cores * machine.word_bytes * machine.lanes
+    paces, rate = paces_of(plan), core_rate(plan.machine)
     products = (one for one in sizes if one.kind != "attention")
     return sum(one.macs * paces.of(one.name).mean / rate for one in products)
 
 
 def _engine(plan: AcceleratorPlan, sizes: Sequence[OperatorSize]) -> float:
-    rate = plan.machine.lanes * plan.machine.key_block
-    return sum(one.macs for one in sizes if one.kind == "attention") / rate
+    return sum(one.macs for one in sizes if one.kind == "attention") / engine_rate(plan.machine)
 
 
 def _incoming(graph: Graph, chosen: set[str], sizes: Mapping[str, OperatorSize]) -> int:

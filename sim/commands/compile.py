@@ -6,7 +6,7 @@ import click
 
 from hw.accelerator.machine import MACHINES
 from hw.program import compile_network
-from sim.accelerator.networks import ATTENTION, load
+from sim.accelerator.networks import ATTENTION, load, longest
 
 
 @click.command(name="compile")
@@ -34,12 +34,7 @@ def compile_command(
     """The accelerator's program of a NETWORK: a name, or a file of `python -m golden save`."""
     machine = MACHINES[config]
     loaded = load(network, machine, data, attention)
-    most = dict(loaded.maximums)
-    for one in maximums:
-        name, equals, number = one.partition("=")
-        if not equals or not number.isdecimal():
-            raise ValueError(f"--maximum is a length's name and number, as tokens=64, not {one!r}")
-        most[name] = int(number)
+    most = longest(loaded, maximums)
     program = compile_network(loaded.graph, machine, most, trace=trace, decoding=loaded.decoding)
     program.save(folder)
     click.echo(

@@ -2,24 +2,23 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from golden.networks.describe import describe
 from hw.accelerator.layout import UNITS
 from hw.accelerator.plan import FEEDERS, PLANS, AcceleratorPlan, with_feeder
-from hw.program import Program, compile_network
+from hw.program import compile_network
 from hw.yosys import write_atomically
-from sim.accelerator.inputs import Use, integer_inputs, sampled, use_of
-from sim.accelerator.networks import ATTENTION, Loaded, load
+from sim.accelerator.inputs import Use, read_inputs, use_of
+from sim.accelerator.networks import ATTENTION, Loaded, load, longest
 from sim.accelerator.predict import TOLERANCE, Prediction, memory_of, predict
 from sim.accelerator.run import Run, RunError, first_difference, golden_tensors, run_rtl, simulator
+from sim.accelerator.trial import macs_of
 
 
 @click.command(name="run")
@@ -37,6 +36,8 @@ from sim.accelerator.run import Run, RunError, first_difference, golden_tensors,
 @click.option("--bus-pace", default=1, show_default=True, help="Cycles from beat to beat.")
 @click.option("--stall", default=0.0, show_default=True, help="Share of cycles memory pauses.")
 @click.option("--trace", is_flag=True, help="Store and compare every tensor, not outputs only.")
+@click.option("--maximum", "maximums", multiple=True, metavar="LENGTH=NUMBER",
+              help="The most of a length that inputs name; several may be given.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="Of the pauses.")
 @click.option("--data", type=click.Path(path_type=Path),
               help="Folder of models that the project does not contain.")  # fmt: skip
@@ -52,6 +53,7 @@ def run(
     bus_pace: int,
     stall: float,
     trace: bool,
+    maximums: tuple[str, ...],
     seed: int,
     data: Path | None,
     json_file: Path | None,
@@ -60,7 +62,8 @@ def run(
 
     NETWORK is minilm (sentences), vit (images of digits), kwt (sounds), g2p or netra (words), or a
     small instance of any network that `python -m golden networks` lists (lengths). One program
-    serves all inputs.
+    serves all inputs. What it writes to memory is compared: with --trace every tensor, which may
+    need shorter inputs (--maximum tokens=64); of a network that chooses its tokens, those.
     """
     console = Console() if Console().is_terminal else Console(width=110)
     plan = with_feeder(PLANS[config], feeder)
@@ -68,7 +71,7 @@ def run(
     with console.status("") as status:
         status.update(f"quantising {network}")
         loaded = load(network, plan.machine, data, attention)
-        given = [_inputs(loaded, use, text, data) for text in texts or use.default]
+        given = [read_inputs(loaded, use, text, data) for text in texts or use.default]
         if backend == "golden":
             for text, inputs in zip(texts or use.default, given, strict=True):
                 tensors = golden_tensors(loaded, inputs)
@@ -80,8 +83,8 @@ def run(
         program = compile_network(
             loaded.graph,
             plan.machine,
-            loaded.maximums,
-            trace=trace and loaded.decoding is None,
+            longest(loaded, maximums),
+            trace=trace,
             decoding=loaded.decoding,
         )
         status.update(f"building {config} with Verilator: minutes at first, then kept")
@@ -110,9 +113,7 @@ def run(
         )
         for one, inputs in zip(runs, given, strict=True)
     ]
-    figures = _report(
-        console, plan, loaded, program, use, texts or use.default, given, runs, predictions
-    )
+    figures = _report(console, plan, loaded, use, texts or use.default, runs, predictions)
     if json_file is not None:
         content = {
             **{"network": network, "config": config, "feeder": feeder, "latency": latency},
@@ -126,11 +127,6 @@ def run(
     console.print(f"bit-exact with golden: {compared} tensors of each of {len(runs)} inputs")
 
 
-def _inputs(loaded: Loaded, use: Use, text: str, data: Path | None) -> dict[str, Any]:
-    found = use.read(text, data)
-    return integer_inputs(loaded, sampled(loaded, found["length"]) if "length" in found else found)
-
-
 def _tokens(loaded: Loaded, run: Run) -> list[int]:
     return [int(x) for x in run.outputs["tokens"].ravel()] if loaded.decoding else []
 
@@ -139,10 +135,8 @@ def _report(
     console: Console,
     plan: AcceleratorPlan,
     loaded: Loaded,
-    program: Program,
     use: Use,
     texts: Sequence[str],
-    given: Sequence[Mapping[str, np.ndarray]],
     runs: Sequence[Run],
     predictions: Sequence[Prediction],
 ) -> list[dict[str, Any]]:
@@ -152,11 +146,8 @@ def _report(
     )
     units = Table("busy cycles", *UNITS[1:])
     figures, warnings = [], []
-    for text, inputs, one, model in zip(texts, given, runs, predictions, strict=True):
-        lengths = program.lengths(inputs)
-        if loaded.decoding is not None:
-            lengths["target"] = len(one.outputs["tokens"])
-        products = sum(size.macs for size in describe(loaded.graph, lengths))
+    for text, one, model in zip(texts, runs, predictions, strict=True):
+        products = macs_of(loaded, one)
         outcome = one.outcome
         answer = use.answer(one.outputs)
         speed = products / max(outcome.seconds, 1e-9) / 1e6
@@ -190,7 +181,7 @@ def _report(
             "counters": dict(outcome.counters),
             "model": model.figures,
         })
-    machine = plan.machine
+    machine, program = plan.machine, runs[0].program
     console.print(
         f"{program.name}: {len(program.instructions)} instructions, "
         f"{program.buffer_words:,} of {machine.buffer_words:,} words of buffer"
