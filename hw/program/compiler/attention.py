@@ -36,11 +36,14 @@ class Numbers:
         return cls(**dict(zip(cls.__dataclass_fields__, map(build.number, names), strict=True)))
 
 
-def require_spec(build: Build, name: str, spec: AttentionSpec) -> None:
+def require_spec(build: Build, name: str, spec: AttentionSpec, static: bool = False) -> None:
     """Raise ``ValueError`` unless the engine computes ``spec``, or the cores with the vector unit.
 
-    A softmax of whole rows is the cores': keys and values are their weights.
+    A softmax of whole rows is the cores': keys and values are their weights. With ``static``
+    queries may share a scale, as those that are held from row to row do.
     """
+    if static:
+        spec = replace(spec, query=replace(spec.query, static_scale=None))
     if spec.softmax is not None:
         cores = AttentionSpec(
             heads=spec.heads,
@@ -68,7 +71,7 @@ def require_spec(build: Build, name: str, spec: AttentionSpec) -> None:
 def attention(build: Build, operator: Operator) -> None:
     """Codes and engine, head by head, so that vector unit and engine work side by side."""
     spec: AttentionSpec = operator.spec
-    require_spec(build, operator.name, spec)
+    require_spec(build, operator.name, spec, static=True)
     names = operator.inputs
     numbers = Numbers.of(build, names[3:8])
     query, key, value = (build.places[name] for name in names[:3])
@@ -109,6 +112,7 @@ class Operands:
         numbers: Numbers | None = None,
     ) -> None:
         self.build, self.name, self.heads = build, name, heads
+        self.query_spec = RowScaleSpec() if spec is None else spec.query
         sizes = [self._head(layout, 0)[2] for layout in (query, value)]
         self.depth, self.width = sizes
         self.cores: CoreHeads | None = None
@@ -151,7 +155,7 @@ class Operands:
 
     def query(self, source: Place, head: int, offset: int) -> None:
         """Codes of a head's queries, each with its row scale."""
-        values = vector.codes(RowScaleSpec(), offset)
+        values = vector.codes(self.query_spec, offset)
         self._quantize(source, head, self._of(self.queries, head, 1), values, "queries")
 
     def key(self, source: Place, head: int, scale: int, **more: Any) -> None:

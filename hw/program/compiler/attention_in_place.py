@@ -18,7 +18,7 @@ def attention(build: Build, operator: Operator) -> None:
     if not _is_crowded(build, operator):
         beside(build, operator)
         return
-    require_spec(build, operator.name, operator.spec)
+    require_spec(build, operator.name, operator.spec, static=True)
     names = operator.inputs
     numbers = Numbers.of(build, names[3:8])
     query, key, value = (build.places[name] for name in names[:3])

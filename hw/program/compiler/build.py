@@ -56,8 +56,8 @@ class Build:
         """Tensors that nothing reads after this step, in whose place a full buffer has its rows."""
         self.looping = False
         self.first_set = 0
-        self.tables: dict[object, int] = {}
-        """Tables that the vector unit holds: their first segment / 256."""
+        self.tables: dict[str, range] = {}
+        """Tables that the vector unit holds, by name: their segments."""
         self.channels: str = ""
         """Whose channel numbers the vector unit holds."""
 

@@ -8,6 +8,7 @@ from hw.program.compiler import moves, products, rows, windows
 from hw.program.compiler.additive import additive
 from hw.program.compiler.attention_in_place import attention
 from hw.program.compiler.build import Build
+from hw.program.compiler.delta import delta
 from hw.program.compiler.finish import finish
 from hw.program.compiler.inputs import load_input, masks_behind, steps_by_host
 from hw.program.compiler.layout import Place
@@ -27,6 +28,7 @@ KINDS = {
     *STAGES,
     *("linear", "attention", "additive_attention", "attention_recurrent", "rnn", "gru", "lstm"),
     *("embedding", "position", "prepend", "concat", "slice", "reshape", "top_k", "windows"),
+    "delta",
 }
 """Kinds of operators that the machine runs."""
 
@@ -105,6 +107,7 @@ class Compiler:
             "reshape": lambda step: moves.reshape(self.build, step.operators[0]),
             "top_k": lambda step: moves.top_k(self.build, step.operators[0]),
             "windows": lambda step: windows.windows(self.build, step.operators[0]),
+            "delta": lambda step: delta(self.build, step.operators[0]),
             "additive_attention": lambda step: additive(self.build, step.operators[0]),
             **dict.fromkeys(
                 ("rnn", "gru", "lstm"),

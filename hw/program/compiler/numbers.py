@@ -16,36 +16,47 @@ SEGMENTS = 256
 
 def function(build: Build, spec: TableSpec) -> dict[str, int]:
     """The table of a function, loaded if the vector unit does not hold it."""
-    fine = spec.index_bits == 10
     if spec.input_bits != 16 or spec.output_bits != 16 or not spec.input_signed:
         raise ValueError(f"the vector unit has tables from 16 bits to 16, not {spec}")
     if spec.index_bits not in {8, 10}:
         raise ValueError(f"a table has 8 or 10 bits of index, not {spec.index_bits}")
-    segments = 1 << spec.index_bits
-    if spec not in build.tables:
-        first = sum(1 << (one.index_bits) for one in build.tables if isinstance(one, TableSpec))
-        if first + segments > build.machine.segments:
-            if build.looping:
-                raise ValueError(
-                    f"the tables of a loop have more than {build.machine.segments} segments: take "
-                    f"a machine with more"
-                )
-            build.tables.clear()
-            first = 0
-        build.tables[spec] = first // SEGMENTS
-        entries = np.asarray(function_table(spec), np.int64)  # (segments + 1,)
+    entries = np.asarray(function_table(spec), np.int64)
+    name = f"{spec.function} {spec.index_bits} {spec.input_fraction_bits} {spec.output_unit}"
+    return hold_table(build, name, entries)
+
+
+def hold_table(build: Build, name: str, entries: np.ndarray) -> dict[str, int]:
+    """The table of that name, loaded if the vector unit does not hold it.
+
+    ``entries`` are the function's values at the ends of its 256 or 1,024 segments.
+    """
+    segments = len(entries) - 1
+    if name not in build.tables:
+        require_room(build, segments)
+        first = _end(build)
+        build.tables[name] = range(first, first + segments)
         content = np.zeros((segments, 2), "<i4")
         content[:, 0] = entries[:-1] & 0xFFFF
         content[:, 1] = np.diff(entries) & 0x1FFFF
-        _give(
-            build,
-            "table",
-            f"table {spec.function} {spec.index_bits} {spec.input_fraction_bits} "
-            f"{spec.output_unit}",
-            content,
-            {"segments": segments, "segment": first // SEGMENTS},
-        )
-    return {"function": 1, "fine": int(fine), "segment": build.tables[spec]}
+        numbers = {"segments": segments, "segment": first // SEGMENTS}
+        _give(build, "table", f"table {name}", content, numbers)
+    held = build.tables[name]
+    return {"function": 1, "fine": int(len(held) > SEGMENTS), "segment": held.start // SEGMENTS}
+
+
+def require_room(build: Build, segments: int) -> None:
+    """Let go of all tables unless there is room for so many segments more."""
+    if _end(build) + segments > build.machine.segments:
+        if build.looping or segments > build.machine.segments:
+            raise ValueError(
+                f"the tables of a loop have more than {build.machine.segments} segments: take a "
+                f"machine with more"
+            )
+        build.tables.clear()
+
+
+def _end(build: Build) -> int:
+    return max((held.stop for held in build.tables.values()), default=0)
 
 
 def load_channels(
