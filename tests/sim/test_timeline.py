@@ -49,10 +49,16 @@ def timeline(text: str, registers: tuple[int, ...] = (), feeder: str = "pairs") 
 
 
 def measured(
-    network: str, lengths: Sequence[int], *, latency: int = 40, pace: int = 1, stall: float = 0.0
+    network: str,
+    lengths: Sequence[int],
+    *,
+    latency: int = 40,
+    pace: int = 1,
+    stall: float = 0.0,
+    attention: str = "engine",
 ) -> list[Prediction]:
     """The model beside the RTL of the tiny machine."""
-    loaded = load(network, TINY.machine)
+    loaded = load(network, TINY.machine, attention=attention)
     program = compile_network(loaded.graph, TINY.machine, loaded.maximums, decoding=loaded.decoding)
     given = [integer_inputs(loaded, sampled(loaded, length)) for length in lengths]
     runs = run_rtl(simulator(TINY), program, given, latency=latency, pace=pace, stall=stall, seed=1)
@@ -86,7 +92,19 @@ def measured(
 def test_the_model_tells_cycles_within_five_per_cent_of_the_rtl(
     network: str, lengths: tuple[int, ...]
 ) -> None:
-    for found in measured(network, lengths):
+    require_near(measured(network, lengths))
+
+
+@pytest.mark.parametrize(
+    ("network", "lengths"),
+    [("sentence encoder", (1, 5, 20)), ("translator, post-norm", (7,)), ("vilbert", (13,))],
+)
+def test_the_model_knows_attention_on_the_cores(network: str, lengths: tuple[int, ...]) -> None:
+    require_near(measured(network, lengths, attention="cores"))
+
+
+def require_near(predictions: list[Prediction]) -> None:
+    for found in predictions:
         assert abs(found.deviation) <= TOLERANCE, found
         for unit in ("weights", "cores", "vector", "engine"):
             busy, truth = found.busy[unit], found.measured_busy[unit]
@@ -130,6 +148,15 @@ def test_products_wait_for_weights_and_weights_for_sets() -> None:
         # Channel numbers of 16 tiles come a column a cycle before the last rows.
         assert least - 16 < cycles < least + 32 * 16 + 150, (k, rows)
     assert timeline(product.format(k=6) + "end", (0,)).cycles < 50
+
+
+@pytest.mark.parametrize(("transposed", "cycles"), [(1, 32 + 8 * 32), (0, 8 * 64)])
+def test_weights_of_the_buffer_come_as_fast_as_rows_are_read(transposed: int, cycles: int) -> None:
+    text = f"activations count1=r0-0:64 k_tiles=2 tiles=4 transposed={transposed}"
+    found = timeline(f"{text}\nend").cycles
+    # Channel numbers of 4 tiles, a column a cycle.
+    assert cycles < found - 4 * 32 < cycles + 40
+    assert timeline(f"{text.replace('count1', 'count0=r1-0:1 count1')}\nend", (0,)).cycles < 40
 
 
 def test_loops_run_as_often_as_their_registers_say() -> None:
