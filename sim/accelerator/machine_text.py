@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 
 from hw.verilog import VerilogPlatform, emit
 from sim.build import CACHE
+from sim.macro_columns import with_columns
 from sim.native import apart
 from sim.sources import rtl_hash
 
@@ -55,7 +56,7 @@ def machine_verilog(
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(emit(accelerator, "top"))
         unfinished.replace(file)
-    return for_verilator(file.read_text())
+    return for_verilator(with_columns(file.read_text(), plan.core_spec.macro, plan.macro))
 
 
 def for_verilator(verilog: str) -> str:

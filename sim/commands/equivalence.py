@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -11,7 +12,8 @@ from rich.table import Table
 
 from hw.yosys import write_atomically
 from sim.equivalence.cases import Case, cases
-from sim.equivalence.exhaustion import DifferenceError, Proof, prove
+from sim.equivalence.columns import MacroCase, macro_cases
+from sim.equivalence.exhaustion import DifferenceError, Proof, prove, prove_columns
 
 
 @click.command()
@@ -23,14 +25,16 @@ def equivalence(jobs: int, json_file: Path | None) -> None:
     """Prove that words and gates, the two forms of the macro's arithmetic, are one function.
 
     Every input of small columns with every feeder, product, encoding and sign is compared, and a
-    million inputs of each of a few whole ones.
+    million inputs of each of a few whole ones. Macros with all columns in one module, as the
+    accelerator's simulation has them, run beside those with a module for each, a million cycles.
     """
-    every = cases()
+    every, macros = cases(), macro_cases()
     try:
-        proofs = _prove(every, jobs)
+        proofs = _prove(every, macros, jobs)
     except DifferenceError as error:
         raise click.ClickException(str(error)) from error
-    proofs.sort(key=lambda proof: every.index(proof.case))
+    order = [*every, *macros]
+    proofs.sort(key=lambda proof: order.index(proof.case))
     Console().print(_table(proofs))
     if json_file is not None:
         record = {
@@ -40,13 +44,17 @@ def equivalence(jobs: int, json_file: Path | None) -> None:
         write_atomically(json_file, (json.dumps(record, indent=2) + "\n").encode())
 
 
-def _prove(every: list[Case], jobs: int) -> list[Proof]:
+def _prove(every: list[Case], macros: list[MacroCase], jobs: int) -> list[Proof]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(every))
+        task = progress.add_task("", total=len(every) + len(macros))
+
+        def tell(text: str) -> None:
+            progress.update(task, description=text)
+
         proofs = []
-        for proof in prove(every, jobs, tell=lambda text: progress.update(task, description=text)):
+        for proof in chain(prove(every, jobs, tell=tell), prove_columns(macros, jobs, tell=tell)):
             proofs.append(proof)
             progress.advance(task)
         return proofs

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sim.build import CACHE, EXECUTABLE, Recipe, build
 from sim.equivalence.cases import Case
+from sim.equivalence.columns import MacroCase, columns_bench
 from sim.equivalence.wrapper import bench
 
 # An index beyond the last lane reads the last weight, which Verilog says by leaving it out.
@@ -48,16 +49,16 @@ CASES
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What a case gave: inputs compared, inputs that no feeder can give, seconds."""
+    """What a case gave: inputs or cycles compared, inputs that no feeder can give, seconds."""
 
-    case: Case
+    case: Case | MacroCase
     compared: int
     left_out: int
     seconds: float
 
 
 class DifferenceError(AssertionError):
-    """Words and gates differ; the message names the case and its first such input."""
+    """Two forms differ; the message names the case and its first such input or cycle."""
 
 
 def prove(
@@ -66,13 +67,34 @@ def prove(
     cache: Path = CACHE,
     tell: Callable[[str], None] = lambda text: None,
 ) -> Iterator[Proof]:
-    """Prove ``cases``, ``jobs`` at a time, and yield each when it is done.
+    """Prove words and gates of ``cases`` equal, ``jobs`` at a time; yield each when it is done.
 
     ``tell`` is told what comes next. Raise ``DifferenceError`` at the first input for which the
     forms differ.
     """
     tell(f"Verilog of {len(cases)} cases")
-    verilog, counts = bench(cases)
+    yield from _counted(*bench(cases), cases, jobs, cache, tell)
+
+
+def prove_columns(
+    cases: Sequence[MacroCase],
+    jobs: int = 2,
+    cache: Path = CACHE,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Iterator[Proof]:
+    """The same for macros with their columns as one module and with a module for each."""
+    tell(f"Verilog of {len(cases)} macros")
+    yield from _counted(*columns_bench(cases), cases, jobs, cache, tell)
+
+
+def _counted(
+    verilog: str,
+    counts: Sequence[int],
+    cases: Sequence[Case] | Sequence[MacroCase],
+    jobs: int,
+    cache: Path,
+    tell: Callable[[str], None],
+) -> Iterator[Proof]:
     lines = [
         f"  case {k}: count(context, top, top.tick_{k}, top.left_out_{k}, {inputs}ul); break;"
         for k, inputs in enumerate(counts)

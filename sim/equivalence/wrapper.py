@@ -8,6 +8,7 @@ from amaranth.lib import data
 from hw.macro.step import digit_count, step_layout
 from hw.verilog import SimulationPlatform, emit
 from sim.equivalence.cases import RANDOM_BITS, Case, StepSums, sum_layouts
+from sim.equivalence.random_numbers import RANDOM
 
 _NOT_READ = {"set", "first", "last"}
 """Fields of a step that are for the column's registers, not for its sum."""
@@ -41,32 +42,7 @@ module counter_{index} (input wire tick, output reg [31:0] left_out,
 endmodule
 """
 
-_RANDOM = """\
-  function automatic [31:0] hash(input [31:0] a);
-    reg [31:0] x;
-    begin
-      x = (a ^ (a >> 16)) * 32'h7feb352d;
-      x = (x ^ (x >> 15)) * 32'h846ca68b;
-      hash = x ^ (x >> 16);
-    end
-  endfunction
-  // A number of some bits: an extreme one, or random with a random length, or its complement.
-  function automatic [31:0] number(input [31:0] kind, input [31:0] a, input [31:0] bits);
-    case (kind[3:0])
-      0: number = 0;
-      1: number = 1;
-      2: number = ~32'd0;
-      3: number = 32'd1 << (bits - 1);
-      4: number = ~(32'd1 << (bits - 1));
-      default: begin
-        number = hash(a) >> (32 - bits);
-        if (!kind[4]) number = number >> (kind[31:8] % bits);
-        if (kind[5]) number = ~number;
-      end
-    endcase
-  endfunction
-  wire [31:0] common = hash(~n);
-"""
+_COMMON = "  wire [31:0] common = hash(~n);"
 
 
 class GatesPlatform(SimulationPlatform):
@@ -153,7 +129,7 @@ def _addends(choice: str, width: int) -> str:
 
 def _random(case: Case) -> tuple[int, list[str]]:
     """Every fourth input has numbers of one kind, the others each of their own."""
-    lines = [_RANDOM]
+    lines = [RANDOM, _COMMON]
     numbers = list(_numbers(case))
     for index, (port, name, first, width) in enumerate(numbers):
         value = "1" if name in _always_set(case) else "0"
