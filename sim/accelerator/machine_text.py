@@ -7,6 +7,7 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
+from hw.accelerator.plan import AcceleratorPlan
 from hw.verilog import VerilogPlatform, emit
 from sim.build import CACHE
 from sim.macro_columns import with_columns
@@ -56,7 +57,10 @@ def machine_verilog(
         unfinished = file.with_suffix(".unfinished")
         unfinished.write_text(emit(accelerator, "top"))
         unfinished.replace(file)
-    return for_verilator(with_columns(file.read_text(), plan.core_spec.macro, plan.macro))
+    verilog = file.read_text()
+    if isinstance(plan, AcceleratorPlan):
+        verilog = with_columns(verilog, plan.core_spec.macro, plan.macro)
+    return for_verilator(verilog)
 
 
 def for_verilator(verilog: str) -> str:
