@@ -1,8 +1,8 @@
 """Random faults on the accelerator's RTL: each ends in a status, and the next program is right.
 
-Kinds: an opcode that is none, an address outside memory, a program that was cut short, errors of
-memory, a memory that falls silent for ever or for a while, and resets by pin and by register, all
-at random places, each on a memory of random latency and pauses.
+Kinds: an opcode that is none, an address outside memory or the buffer, a program that was cut
+short, errors of memory, a memory that falls silent for ever or for a while, and resets by pin and
+by register, all at random places, each on a memory of random latency and pauses.
 """
 
 from collections import Counter
@@ -20,11 +20,12 @@ from hw.program.instructions import BYTES
 from hw.program.program import Program
 from sim.accelerator.machine_bench import Job, MachineSimulator, Outcome
 
-KINDS = ("opcode", "address", "cut", "read", "write", "silent", "late", "reset", "abort")
+KINDS = ("opcode", "address", "buffer", "cut", "read", "write", "silent", "late", "reset", "abort")
 
 CODES = {
     "opcode": Fault.OPCODE,
     "address": Fault.MEMORY,
+    "buffer": Fault.BUFFER,
     "cut": Fault.OPCODE,
     "read": Fault.READ,
     "write": Fault.WRITE,
@@ -33,7 +34,7 @@ CODES = {
 }
 """The fault that a kind ends in; the others end in a reset."""
 
-SKIPPED = {"opcode", "address", "reset", "abort"}
+SKIPPED = {"opcode", "address", "buffer", "reset", "abort"}
 """Kinds that may miss: where a branch skips the instruction, or behind the program's end."""
 
 WATCHDOG = 3_000
@@ -44,8 +45,11 @@ STOPPED, MISSED = "stopped", "missed"
 
 _LEGAL = {*range(0x01, 0x08), 0x10, 0x20, 0x30, 0x31, 0x40, *range(0x50, 0x54), 0x60}
 _OPCODES = tuple(opcode for opcode in range(256) if opcode not in _LEGAL)
-_MOVING = {"load", "store", "weights"}
-_ADDRESS_SLOT = 5
+_PLACES = {
+    "address": {"load": 5, "store": 5, "weights": 5},
+    "buffer": {"load": 8, "store": 8, "activations": 5},
+}
+"""Slots of addresses in memory and in the buffer, by the instruction."""
 _TOP = 0xFFFF_F000
 
 
@@ -153,14 +157,18 @@ def _faulty(
         memory[place * BYTES : len(units) * BYTES] = 0
     else:
         values = dict(enumerate(good.arguments, 1))
+        slots = _PLACES[kind]
         moved = [
             index
             for index, one in enumerate(program.instructions)
-            if one.name in _MOVING and one.counts[0].value(values)
+            if one.name in slots and all(count.value(values) for count in one.counts)
         ]
-        place = int(rng.choice(moved)) * BYTES + 4 * _ADDRESS_SLOT
+        place = int(rng.choice(moved))
+        place = place * BYTES + 4 * slots[program.instructions[place].name]
         old = int.from_bytes(memory[place : place + 4].tobytes(), "little")
         wrong = (len(memory) + 4096 * int(rng.integers(1000)), _TOP, old + int(rng.integers(1, 16)))
+        if kind == "buffer":
+            wrong = (program.machine.buffer_words + int(rng.integers(1000)), _TOP)
         address = wrong[int(rng.integers(len(wrong)))]
         memory[place : place + 4] = np.frombuffer(address.to_bytes(4, "little"), np.uint8)
     return replace(job, image={0: memory})

@@ -14,7 +14,7 @@ from hw.accelerator.plan import PLANS
 from hw.program import compile_network
 from hw.yosys import write_atomically
 from sim.accelerator.machine_bench import build
-from sim.accelerator.networks import load
+from sim.accelerator.networks import ATTENTION, load
 from sim.accelerator.random_faults import MISSED, Struck, strike, summary
 
 NETWORK = "sentence encoder"
@@ -28,20 +28,25 @@ BATCH = 100
               help="The machine.")  # fmt: skip
 @click.option("--network", type=click.Choice(list(INSTANCES)), default=NETWORK, show_default=True,
               help="Whose program is made wrong, and runs afterwards.")  # fmt: skip
+@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
+              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
 @click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
               help="Faults that strike.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Of the faults, and of memory.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write JSON.")
-def faults(config: str, network: str, count: int, seed: int, json_file: Path | None) -> None:
+def faults(
+    config: str, network: str, attention: str, count: int, seed: int, json_file: Path | None
+) -> None:
     """Random faults on the accelerator's RTL: each ends in a status, the next program is right.
 
-    Kinds: opcode (one that is none), address (outside memory), cut (a program cut short), read and
-    write (answered with an error), silent (memory stops answering), late (and answers again), reset
-    (by pin) and abort (by the control register). Those that miss are counted, and drawn again.
+    Kinds: opcode (one that is none), address (outside memory), buffer (outside it), cut (a program
+    cut short), read and write (answered with an error), silent (memory stops answering), late (and
+    answers again), reset (by pin) and abort (by the control register). Those that miss are counted,
+    and drawn again.
     """
     console = Console() if Console().is_terminal else Console(width=110)
     plan = PLANS[config]
-    loaded = load(network, plan.machine)
+    loaded = load(network, plan.machine, attention=attention)
     program = compile_network(
         loaded.graph,
         plan.machine,

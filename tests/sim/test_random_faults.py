@@ -78,7 +78,7 @@ def encoder():
 
 def test_every_kind_is_drawn_and_the_next_program_is_whole(encoder):
     machine = Machine()
-    kinds = tuple(kind for kind in KINDS if kind != "address")
+    kinds = tuple(kind for kind in KINDS if kind not in {"address", "buffer"})
     struck = strike(machine, *encoder, 200, 1, kinds)
     assert {one.kind for one in struck} == set(kinds)
     assert [one.wrong for one in struck] == [None] * 200
@@ -114,6 +114,16 @@ def test_addresses_are_outside_memory_or_within_a_word(encoder):
         seen.add("within" if address % 16 else "outside")
         assert address % 16 or address >= len(image)
     assert seen == {"within", "outside"}
+
+
+@pytest.mark.timeout(600)
+def test_addresses_behind_the_buffer_are_faults_of_whoever_reads_there():
+    machine = MACHINES["tiny"]
+    loaded = load("sentence encoder", machine, attention="cores")
+    inputs = quantize_inputs(loaded.graph, sample(loaded.graph, 1, 9))
+    program = compile_network(loaded.graph, machine, loaded.maximums)
+    struck = strike(simulator(PLANS["tiny"]), program, inputs, 20, 7, kinds=("buffer",))
+    assert [(one.ended, one.wrong) for one in struck] == [("buffer", None)] * 20
 
 
 SILENT = {"state": registers.FAULT, "fault": Fault.WATCHDOG}
