@@ -117,7 +117,11 @@ class Accelerator(wiring.Component):
             units["engine"].contexts,
         ]
         buffer = BankedBuffer(
-            machine.buffer_words, machine.word_bytes, reads=len(reads), writes=len(writes)
+            machine.buffer_words,
+            machine.word_bytes,
+            reads=len(reads),
+            writes=len(writes),
+            banks=machine.banks,
         )
         m.submodules.buffer = inner(buffer)
         for ports, places in ((reads, buffer.reads), (writes, buffer.writes)):

@@ -7,11 +7,11 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from golden.spec import ceil_log2
 from hw.accelerator.layout import read_signature, write_signature
 from hw.platform import Shared
 from hw.stream import Queue
 
-BANKS = 8
 RESPONSES = 4
 """Words that a port may have waiting: what its requests are granted for."""
 
@@ -56,7 +56,7 @@ class Bank(Shared):
 
 
 class BankedBuffer(wiring.Component):
-    """``words`` words in ``BANKS`` banks, the lowest bits of an address telling which.
+    """``words`` words in ``banks`` banks, the lowest bits of an address telling which.
 
     Each bank serves one read and one write in a cycle, the ports in turn. A word comes two cycles
     after its request was granted; a port that is never refused moves one word a cycle.
@@ -66,10 +66,14 @@ class BankedBuffer(wiring.Component):
     reads, writes : ports, numbered (``hw.accelerator.layout``)
     """
 
-    def __init__(self, words: int, word_bytes: int, *, reads: int, writes: int) -> None:
-        if words % BANKS or words < 2 * BANKS:
-            raise ValueError(f"buffer words must be a multiple of {BANKS} from 16, not {words}")
-        self.words, self.word_bytes = words, word_bytes
+    def __init__(
+        self, words: int, word_bytes: int, *, reads: int, writes: int, banks: int = 8
+    ) -> None:
+        if words % banks or words < 2 * banks:
+            raise ValueError(
+                f"buffer words must be a multiple of {banks} from {2 * banks}, not {words}"
+            )
+        self.words, self.word_bytes, self.banks = words, word_bytes, banks
         address_bits = (words - 1).bit_length()
         super().__init__({
             "reads": In(read_signature(address_bits, word_bytes)).array(reads),
@@ -78,7 +82,7 @@ class BankedBuffer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        banks = [Bank(self.words // BANKS, self.word_bytes) for _ in range(BANKS)]
+        banks = [Bank(self.words // self.banks, self.word_bytes) for _ in range(self.banks)]
         for index, bank in enumerate(banks):
             m.submodules[f"bank_{index}"] = bank
         self._read(m, banks)
@@ -88,14 +92,14 @@ class BankedBuffer(wiring.Component):
     def _read(self, m: Module, banks: list[Bank]) -> None:
         ports = self.reads
         offered = []
-        granted = [Signal(len(ports), name=f"read_granted_{index}") for index in range(BANKS)]
+        granted = [Signal(len(ports), name=f"read_granted_{index}") for index in range(self.banks)]
         for number, port in enumerate(ports):
             # A request counts while the word that it brings is sure to find a place.
             room, waiting = Signal(name=f"room_{number}"), Signal(range(RESPONSES + 1))
             taken = port.words.valid & port.words.ready
             m.d.comb += room.eq(waiting != RESPONSES)
             moved = Signal(name=f"read_moved_{number}")
-            bank = Signal(range(BANKS), name=f"read_bank_{number}")
+            bank = Signal(range(self.banks), name=f"read_bank_{number}")
             comes = Signal(name=f"comes_{number}")
             m.submodules[f"responses_{number}"] = queue = Queue(
                 unsigned(8 * self.word_bytes), RESPONSES
@@ -113,27 +117,27 @@ class BankedBuffer(wiring.Component):
                 bank.eq(port.requests.payload),
             ]
             wiring.connect(m, queue.o, wiring.flipped(port.words))
-        turn = _turn(m, len(ports), "read_turn")
+        turn, bank_bits = _turn(m, len(ports), "read_turn"), ceil_log2(self.banks)
         for index, bank in enumerate(banks):
             wants = Cat(
-                offer & (port.requests.payload[: BANKS.bit_length() - 1] == index)
+                offer & (port.requests.payload[:bank_bits] == index)
                 for offer, port in zip(offered, ports, strict=True)
             )
             m.d.comb += granted[index].eq(first_from(m, wants, turn, f"read_{index}"))
             m.d.comb += bank.read.eq(granted[index].any())
             for number, port in enumerate(ports):
                 with m.If(granted[index][number]):
-                    m.d.comb += bank.address.eq(port.requests.payload >> (BANKS.bit_length() - 1))
+                    m.d.comb += bank.address.eq(port.requests.payload >> bank_bits)
 
     def _write(self, m: Module, banks: list[Bank]) -> None:
         ports = self.writes
-        granted = [Signal(len(ports), name=f"write_granted_{index}") for index in range(BANKS)]
-        turn = _turn(m, len(ports), "write_turn")
+        granted = [Signal(len(ports), name=f"write_granted_{index}") for index in range(self.banks)]
+        turn, bank_bits = _turn(m, len(ports), "write_turn"), ceil_log2(self.banks)
         for number, port in enumerate(ports):
             m.d.comb += port.requests.ready.eq(Cat(g[number] for g in granted).any())
         for index, bank in enumerate(banks):
             wants = Cat(
-                port.requests.valid & (port.requests.p.address[: BANKS.bit_length() - 1] == index)
+                port.requests.valid & (port.requests.p.address[:bank_bits] == index)
                 for port in ports
             )
             m.d.comb += granted[index].eq(first_from(m, wants, turn, f"write_{index}"))
@@ -141,7 +145,7 @@ class BankedBuffer(wiring.Component):
             for number, port in enumerate(ports):
                 with m.If(granted[index][number]):
                     m.d.comb += [
-                        bank.target.eq(port.requests.p.address >> (BANKS.bit_length() - 1)),
+                        bank.target.eq(port.requests.p.address >> bank_bits),
                         bank.data.eq(port.requests.p.data),
                     ]
 

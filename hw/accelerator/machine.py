@@ -47,6 +47,8 @@ class Machine:
         if self.cores & (self.cores - 1):
             raise ValueError(f"cores must be a power of two, not {self.cores}")
         require_range("buffer_words", self.buffer_words, 64, 1 << 24)
+        if self.banks not in {1, 2, 4, 8, 16}:
+            raise ValueError(f"banks must be 1, 2, 4, 8 or 16, not {self.banks!r}")
         require_range("key_block", self.key_block, 2, 8 * self.word_bytes)
         require_range("head_size", self.head_size, self.lanes, 1024)
         require_range("core_rows", self.core_rows, 2, 4096)

@@ -1,6 +1,5 @@
 """The vector unit: an instruction at a time, a word a cycle through a chain of stages."""
 
-from hw.accelerator.buffer import BANKS
 from hw.accelerator.plan import AcceleratorPlan
 from hw.accelerator.vector.combiner import Combiner
 from hw.accelerator.vector.fields import Combine, Scale
@@ -28,7 +27,7 @@ class VectorTiming:
 
     def __init__(self, clock: Clock, station: Station, plan: AcceleratorPlan) -> None:
         self.clock, self.station, self.units = clock, station, plan.vector_units
-        self.plan = plan.vector_plan
+        self.plan, self.banks = plan.vector_plan, plan.machine.banks
         clock.start(self._run())
 
     def _run(self) -> Process:
@@ -99,7 +98,7 @@ class VectorTiming:
         if operands == 1:
             return 1.0
         requests = operands * (self.units if self._shared(one) else 1)
-        return requests / (BANKS * (1 - (1 - 1 / BANKS) ** requests))
+        return requests / (self.banks * (1 - (1 - 1 / self.banks) ** requests))
 
     def _chain(self, one: Instruction, words: int, elements: int) -> float:
         """From the first word asked for to the last one written, without the words themselves."""
