@@ -74,7 +74,9 @@ class Format:
         rows = math.prod(shape[:-1])
         if self.kind == "tokens":
             return self._tokens(memory, rows)
-        places = self.address + self.pitch * np.arange(rows)[:, None] + np.asarray(self.columns)
+        # Rows whose length is known only now may have fewer elements than they have room for.
+        columns = np.asarray(self.columns[: shape[-1]])
+        places = self.address + self.pitch * np.arange(rows)[:, None] + columns
         if self.kind in {"codes", "scaled"}:
             return memory[places].view(np.int8).astype(np.int64).reshape(shape)
         if self.kind == "results":
@@ -89,8 +91,9 @@ class Format:
 
     def place(self, index: tuple[int, ...], lengths: Mapping[str, int]) -> int:
         """The first byte of an element of rows or codes, with the lengths that the shape names."""
-        flat = int(np.ravel_multi_index(index, self._sizes(lengths)))
-        row, column = divmod(flat, len(self.columns))
+        shape = self._sizes(lengths)
+        flat = int(np.ravel_multi_index(index, shape))
+        row, column = divmod(flat, shape[-1])
         return self.address + self.pitch * row + self.columns[column]
 
     def _sizes(self, lengths: Mapping[str, int]) -> tuple[int, ...]:

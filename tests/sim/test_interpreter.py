@@ -138,8 +138,11 @@ def test_what_does_not_fit_is_told_before_it_runs() -> None:
     refused("has heads of 16, but the engine's are 8", replace(MACHINES["tiny"], head_size=8))
     refused("20 positions, fewer than the 21 rows", MULCIM, tokens=21)
     refused("the vector unit rescales rows of 16", replace(MULCIM, width=16))
-    refused("is none that the machine runs", MULCIM, "kwt, delta")
     loaded = load("sentence encoder", MULCIM)
+    *others, last = loaded.graph.operators
+    unknown = replace(loaded.graph, operators=(*others, replace(last, kind="sort")))
+    with pytest.raises(ValueError, match="of kind 'sort' is none that the machine runs"):
+        compile_network(unknown, MULCIM, loaded.maximums)
     with pytest.raises(ValueError, match="the length 'tokens' needs a maximum"):
         compile_network(loaded.graph, MULCIM)
     with pytest.raises(ValueError, match="quantise the network with key_block=16"):

@@ -16,6 +16,7 @@ from hw.program.compiler.layouts import Layouts
 from hw.program.compiler.lengths import Lengths, length_of
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
+from hw.program.compiler.similarity import similarity
 from hw.program.compiler.spill import ending, largest
 from hw.program.compiler.steps import STAGES, Step, steps
 from hw.program.compiler.tokens import TokenLoop, dependent
@@ -28,7 +29,7 @@ KINDS = {
     *STAGES,
     *("linear", "attention", "additive_attention", "attention_recurrent", "rnn", "gru", "lstm"),
     *("embedding", "position", "prepend", "concat", "slice", "reshape", "top_k", "windows"),
-    "delta",
+    *("delta", "similarity"),
 }
 """Kinds of operators that the machine runs."""
 
@@ -107,6 +108,7 @@ class Compiler:
             "reshape": lambda step: moves.reshape(self.build, step.operators[0]),
             "top_k": lambda step: moves.top_k(self.build, step.operators[0]),
             "windows": lambda step: windows.windows(self.build, step.operators[0]),
+            "similarity": lambda step: similarity(self.build, step.operators[0]),
             "delta": lambda step: delta(self.build, step.operators[0]),
             "additive_attention": lambda step: additive(self.build, step.operators[0]),
             **dict.fromkeys(

@@ -8,8 +8,8 @@ from golden.spec import RowScaleSpec
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
+from hw.program.compiler.row_product import multiply_rows
 from hw.program.compiler.schedule import Span
-from hw.program.compiler.tiles import passes
 from hw.program.fields import COMBINES, SCALES
 
 
@@ -73,8 +73,11 @@ class CoreHeads:
         room = head % len(self._scores)
         scores, shares = self._scores[room], self._shares[room]
         remark = f"{self.name}, head {head}"
-        self._multiply(
+        counts = (self.queries, self.keys)
+        multiply_rows(
+            self.build,
             (of["queries"], of["keys"], scores),
+            counts,
             (self._depth_tiles, self._key_tiles),
             {"transposed": 1, "multiplier": multipliers[0]},
             f"{remark}, scores",
@@ -82,8 +85,10 @@ class CoreHeads:
         self.finish()
         self._softmax(scores, shares, mask, f"{remark}, softmax")
         self._waits.append(
-            lambda: self._multiply(
+            lambda: multiply_rows(
+                self.build,
                 (shares, of["values"], context),
+                counts,
                 (self._key_words, self._width_tiles),
                 {"multiplier": multipliers[1]},
                 f"{remark}, contexts",
@@ -115,62 +120,6 @@ class CoreHeads:
         region = build.memory.add(f"row scale {offset}", word)
         for place in self._shares:
             build.load(region, place, 1, 0, remark=f"{self.name}, row scales")
-
-    def _multiply(
-        self,
-        places: tuple[Place, Place, Place],
-        tiles: tuple[int, int],
-        values: dict[str, int],
-        remark: str,
-    ) -> None:
-        """Rows of codes by rows, or by columns, of other codes."""
-        source, matrix, result = places
-        k_tiles, all_tiles = tiles
-        build = self.build
-        machine, most = build.machine, build.most(self.queries)
-        across, lanes = values.get("transposed", 0), machine.lanes
-        for one in passes(machine, all_tiles, most, build.plan.row_cycles):
-            tiling = {"k_tiles": k_tiles, "tiles": one.tiles, "group_bits": one.group_bits}
-            first, second = (one.first * lanes, 0) if across else (0, one.first % 2)
-            keys = build.lengths.count(self.keys, first, one.tiles * lanes if across else None)
-            word = matrix.word + (first * matrix.stride if across else one.first // 2)
-            words = k_tiles if across else -(-(one.tiles + second) // 2)
-            rows = max(min(build.most(self.keys) - first, keys.limit), 0)
-            for start, size in build.plan.blocks(most, machine.core_rows << one.group_bits):
-                count = build.lengths.count(self.queries, start, size)
-                tiling["first_set"] = build.first_set
-                build.first_set = (build.first_set + k_tiles) % machine.weight_sets
-                build.schedule.emit(
-                    "activations",
-                    counts=(count, keys),
-                    values={
-                        **values,
-                        **tiling,
-                        "codes": word,
-                        "codes_stride": matrix.stride,
-                        "second": second,
-                    },
-                    reads=[Span(first=word, words=words, stride=matrix.stride, rows=rows)],
-                    remark=remark,
-                )
-                header = source.word + start * source.stride
-                to = result.word + start * result.stride + one.first
-                build.schedule.emit(
-                    "cores",
-                    counts=(count,),
-                    values={
-                        "unsigned": 1 - across,
-                        "codes": header + 1,
-                        "codes_stride": source.stride,
-                        "scales": header,
-                        **tiling,
-                        "result": to,
-                        "result_stride": result.stride,
-                    },
-                    reads=[Span(first=header, words=1 + k_tiles, stride=source.stride, rows=size)],
-                    writes=[Span(first=to, words=one.tiles, stride=result.stride, rows=size)],
-                    remark=remark,
-                )
 
     def _softmax(self, scores: Place, shares: Place, mask: Place | None, remark: str) -> None:
         """Codes of each row's probabilities behind its header; hidden keys get the lowest score."""

@@ -6,7 +6,7 @@ from golden.graph import Operator
 from hw.program.compiler import vector
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Place
-from hw.program.compiler.lengths import Length
+from hw.program.compiler.lengths import Length, length_of
 from hw.program.compiler.schedule import Change, Span
 
 
@@ -212,7 +212,11 @@ def top_k(build: Build, operator: Operator) -> None:
     vector.emit(
         build,
         vector.Rows(
-            sources={"a": source}, values={"top_k": 1, "k": k}, result=place, remark=operator.name
+            sources={"a": source},
+            values={"top_k": 1, "k": k},
+            result=place,
+            remark=operator.name,
+            width=length_of(width) if isinstance(width := build.size(name)[-1], str) else None,
         ),
         source.count,
         source.layout.elements,

@@ -26,7 +26,10 @@ from hw.program.instructions import Count
 
 @dataclass(kw_only=True)
 class Rows:
-    """One instruction of the vector unit in the making: operands, then results."""
+    """One instruction of the vector unit in the making: operands, then results.
+
+    ``width`` is the length of rows that is known only when the program runs.
+    """
 
     sources: dict[str, Place] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
@@ -34,6 +37,7 @@ class Rows:
     codes: Place | None = None
     changes: tuple[Change, ...] = ()
     remark: str = ""
+    width: Length | None = None
 
 
 def emit(
@@ -103,6 +107,8 @@ def _emit(
         width = header + -(-elements // build.machine.word_bytes)
         writes.append(build.span(place, width, offset=start, rows=most))
     counts: tuple[Count, ...] = (build.lengths.count(count, start, size),)
+    if rows.width is not None:
+        counts, values["counted"] = (*counts, build.lengths.count(rows.width)), 1
     if name == "reduce":
         # One window over all rows.
         counts = (Count(), *counts)
