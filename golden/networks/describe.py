@@ -10,7 +10,10 @@ from golden.graph import Graph, Operator
 
 
 class OperatorSize(NamedTuple):
-    """One operator's output shape, multiply-accumulates, bytes of its constants and its output."""
+    """One operator's output shape, multiply-accumulates, bytes of its constants and its output.
+
+    ``whole_rows``: attention as two plain products, a softmax of whole rows between them.
+    """
 
     name: str
     kind: str
@@ -18,6 +21,7 @@ class OperatorSize(NamedTuple):
     macs: int
     constant_bytes: int
     output_bytes: int
+    whole_rows: bool = False
 
 
 def describe(graph: Graph, lengths: Mapping[str, int]) -> list[OperatorSize]:
@@ -48,6 +52,7 @@ def _size(graph: Graph, operator: Operator, lengths: Mapping[str, int]) -> Opera
             prod(_shape(graph, name, lengths)) * graph.tensors[name].bits // 8
             for name in operator.outputs
         ),
+        whole_rows=getattr(operator.spec, "softmax", None) is not None,
     )
 
 

@@ -23,6 +23,8 @@ class Kind:
 
     macs: int = 0
     moved: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    buffered: float = 0.0
+    """Of the cycles of weights, those that read the buffer."""
 
     @property
     def unit(self) -> str:
@@ -36,7 +38,9 @@ class Kind:
 
     @property
     def bound(self) -> str:
-        """Whether that unit waits for memory's words or computes."""
+        """Whether that unit waits for memory's words, for the buffer's, or computes."""
+        if self.unit == "weights" and 2 * self.buffered > self.cycles:
+            return "buffer"
         return "memory" if self.unit in {"weights", "load", "store"} else "compute"
 
     @property
@@ -55,6 +59,8 @@ def breakdown(
     for event in found.events:
         kind = kind_of(program.remarks[event.place], made)
         kinds[kind].moved[event.unit] += event.moved
+        if program.instructions[event.place].name == "activations":
+            kinds[kind].buffered += event.moved
     for size in describe(graph, lengths):
         if size.macs:
             kinds[size.kind].macs += size.macs

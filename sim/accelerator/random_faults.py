@@ -31,8 +31,9 @@ CODES = {
     "write": Fault.WRITE,
     "silent": Fault.WATCHDOG,
     "late": Fault.WATCHDOG,
+    "abort": Fault.STOPPED,
 }
-"""The fault that a kind ends in; the others end in a reset."""
+"""The fault that a kind ends in; resets by the pin have none."""
 
 SKIPPED = {"opcode", "address", "buffer", "reset", "abort"}
 """Kinds that may miss: where a branch skips the instruction, or behind the program's end."""
@@ -41,7 +42,7 @@ WATCHDOG = 3_000
 ANSWER = 2_000
 """Cycles beyond the watchdog's, and four times the good program's, in which each has ended."""
 
-STOPPED, MISSED = "stopped", "missed"
+RESET, MISSED = "reset", "missed"
 
 _LEGAL = {*range(0x01, 0x08), 0x10, 0x20, 0x30, 0x31, 0x40, *range(0x50, 0x54), 0x60}
 _OPCODES = tuple(opcode for opcode in range(256) if opcode not in _LEGAL)
@@ -58,7 +59,7 @@ class Struck:
     """What a fault did.
 
     ended
-        The fault's name, ``STOPPED`` by a reset, or ``MISSED``: the program came to its end.
+        The fault's name, ``RESET`` by the pin, or ``MISSED``: the program came to its end.
     cycles, limit
         From the start to the interrupt, or to the reset; what they must stay below.
     wrong
@@ -146,8 +147,10 @@ def _faulty(
         return replace(job, write_error=int(rng.integers(bursts)))
     if kind in {"silent", "late"}:
         return replace(job, silent=int(rng.integers(reads + bursts)))
-    if kind in {"reset", "abort"}:
+    if kind == "reset":
         return replace(job, limit=int(rng.integers(1, first.cycles)))
+    if kind == "abort":
+        return replace(job, stopped=int(rng.integers(1, first.cycles)))
     memory = good.image[0].copy()
     units = [one.unit for one in program.instructions]
     place = int(rng.integers(len(units)))
@@ -166,7 +169,8 @@ def _faulty(
         place = int(rng.choice(moved))
         place = place * BYTES + 4 * slots[program.instructions[place].name]
         old = int.from_bytes(memory[place : place + 4].tobytes(), "little")
-        wrong = (len(memory) + 4096 * int(rng.integers(1000)), _TOP, old + int(rng.integers(1, 16)))
+        outside = len(memory) + 4096 * int(rng.integers(1000))
+        wrong: tuple[int, ...] = (outside, _TOP, old + int(rng.integers(1, 16)))
         if kind == "buffer":
             wrong = (program.machine.buffer_words + int(rng.integers(1000)), _TOP)
         address = wrong[int(rng.integers(len(wrong)))]
@@ -179,7 +183,7 @@ def _judged(kind: str, job: Job, ended: Outcome, after: Outcome, expected: np.nd
     wrong = None
     name = MISSED if ended.done else ended.fault.name.lower()
     if kind not in CODES and ended.state == registers.RUNNING:
-        name = STOPPED
+        name = RESET
     elif not ended.interrupted:
         wrong = f"no interrupt after {ended.waited} cycles"
     elif ended.state == registers.FAULT and ended.fault != CODES.get(kind):

@@ -19,7 +19,7 @@ class Roofline:
     cores
         Rows of codes at the feeder's mean cycles, shared out perfectly over all macros.
     engine
-        Multiply-accumulates of attention over the engine's multipliers.
+        Multiply-accumulates of attention over the engine's multipliers, if it attends.
     memory
         Constants of the operators once, and what is read of others once where that counts, over
         the bytes of a cycle.
@@ -100,12 +100,17 @@ def engine_rate(machine: Machine) -> int:
 
 def _cores(plan: AcceleratorPlan, sizes: Sequence[OperatorSize]) -> float:
     paces, rate = paces_of(plan), core_rate(plan.machine)
-    products = (one for one in sizes if one.kind != "attention")
+    products = (one for one in sizes if not _attends(one))
     return sum(one.macs * paces.of(one.name).mean / rate for one in products)
 
 
 def _engine(plan: AcceleratorPlan, sizes: Sequence[OperatorSize]) -> float:
-    return sum(one.macs for one in sizes if one.kind == "attention") / engine_rate(plan.machine)
+    return sum(one.macs for one in sizes if _attends(one)) / engine_rate(plan.machine)
+
+
+def _attends(one: OperatorSize) -> bool:
+    """Whether the engine computes an operator: attention of whole rows is the cores'."""
+    return one.kind == "attention" and not one.whole_rows
 
 
 def _incoming(graph: Graph, chosen: set[str], sizes: Mapping[str, OperatorSize]) -> int:
