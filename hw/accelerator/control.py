@@ -19,10 +19,11 @@ class Control(wiring.Component):
     """Runs one program at a time and tells how it went.
 
     Start: ``run`` is 1 from the next cycle on, and ``start`` for its first one. An end, a fault,
-    the watchdog or a reset command takes ``run`` away at once, and all but the command raise the
-    interrupt; then ``halt`` keeps the memory port from new bursts until it is ``drained``, and
-    ``reset`` clears the units for one cycle. A start that comes meanwhile waits for that. So every
-    program finds the machine as after power-on, whatever became of the one before.
+    the watchdog or a reset command takes ``run`` away at once and raises the interrupt; then
+    ``halt`` keeps the memory port from new bursts until it is ``drained``, and ``reset`` clears the
+    units for one cycle. A start that comes meanwhile waits for that. So every
+    program finds the machine as after power-on, whatever became of the one before. A reset command
+    with no program under way only clears the status.
 
     A register is read in three cycles and written in two. Offsets without a register answer with a
     slave error; so do writes to registers that are only read. Writes take whole words: a write
@@ -135,15 +136,14 @@ class Control(wiring.Component):
         with m.If(written["interrupt"]):
             m.d.sync += values["interrupt"].eq(values["interrupt"] & ~data)
         with m.If(self.run):
-            failed = (found != 0) | expired
-            with m.If(failed | self.ended | aborted):
+            failed = (found != 0) | expired | aborted
+            own = Mux(aborted, Fault.STOPPED, Fault.WATCHDOG)
+            with m.If(failed | self.ended):
                 m.d.sync += [self.run.eq(0), draining.eq(1)]
-            with m.If(aborted):
-                m.d.sync += state.eq(table.IDLE)
-            with m.Elif(failed):
+            with m.If(failed):
                 m.d.sync += [
                     state.eq(table.FAULT),
-                    fault.eq(Mux(found != 0, found, Fault.WATCHDOG)),
+                    fault.eq(Mux(found != 0, found, own)),
                     unit.eq(Mux(found != 0, faulty, _SEQUENCER)),
                     values["interrupt"][1].eq(1),
                 ]
@@ -153,7 +153,15 @@ class Control(wiring.Component):
             with m.If(draining & self.drained):
                 m.d.sync += draining.eq(0)
             with m.If(aborted):
-                m.d.sync += [waiting.eq(0), state.eq(table.IDLE), fault.eq(0), unit.eq(0)]
+                # A program that waited for its start has been stopped too.
+                m.d.sync += [
+                    waiting.eq(0),
+                    state.eq(Mux(waiting, table.FAULT, table.IDLE)),
+                    fault.eq(Mux(waiting, Fault.STOPPED, Fault.NONE)),
+                    unit.eq(_SEQUENCER),
+                ]
+                with m.If(waiting):
+                    m.d.sync += values["interrupt"][1].eq(1)
             with m.Elif(wanted):
                 m.d.sync += waiting.eq(draining)
                 with m.If(~draining):

@@ -79,7 +79,7 @@ int accelerator_wait(const struct accelerator *device, uint32_t polls);
 /* In the interrupt's handler: take it away; what it was for, bit 0 an end, bit 1 a fault. */
 uint32_t accelerator_acknowledge(const struct accelerator *device);
 
-/* Stop what runs. Memory is the host's again when accelerator_draining is 0. */
+/* Stop what runs, with a fault of its own. Memory is the host's when accelerator_draining is 0. */
 void accelerator_abort(const struct accelerator *device);
 int accelerator_draining(const struct accelerator *device);
 

@@ -19,6 +19,7 @@ class Fault(IntEnum):
     WRITE = 6
     IDENTIFIER = 7
     WATCHDOG = 8
+    STOPPED = 9
 
 
 MEANINGS = {
@@ -31,6 +32,7 @@ MEANINGS = {
     Fault.WRITE: "the memory answered a write with an error",
     Fault.IDENTIFIER: "an id that is not below the rows of its table",
     Fault.WATCHDOG: "no progress for as many cycles as the watchdog register says",
+    Fault.STOPPED: "a reset command while the program ran",
 }
 """One sentence each, for the register table and the driver."""
 

@@ -91,7 +91,11 @@ _CONTROL = (
                 meaning="start the program; after a fault it starts as soon as the bus is quiet, "
                 "and while one is running it does nothing",
             ),
-            Bits(name="reset", low=1, meaning="stop what runs; the state becomes idle"),
+            Bits(
+                name="reset",
+                low=1,
+                meaning="stop what runs, a fault; with nothing running the state becomes idle",
+            ),
         ),
     ),
     Register(

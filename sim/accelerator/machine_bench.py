@@ -65,6 +65,8 @@ class Job:
         Whether the machine is reset before the job, by its pin; memory keeps its bytes.
     abort
         Whether a program that may still run is ended first, by the control register.
+    stopped
+        Cycles after which the job itself is ended by the control register.
     sample
         Cycles between samples of the counters, 0 for none.
     completions
@@ -86,6 +88,7 @@ class Job:
     silent: int | None = None
     reset: bool = False
     abort: bool = False
+    stopped: int | None = None
     sample: int = 0
     completions: bool = False
 
@@ -240,6 +243,8 @@ def _script(job: Job, index: int, folder: Path, memory_bytes: int, base: int) ->
     else:
         lines.append("sample none 0")
     lines.append(f"completions {f'completions-{index}' if job.completions else 'none'}")
+    if job.stopped is not None:
+        lines.append(f"stop {job.stopped} {_OFFSETS['control']} 2")
     lines.append(f"wait {job.limit}")
     names = ("status", "cycles_low", "cycles_high", *_COUNTERS)
     lines += [f"read {_OFFSETS[name]}" for name in names]

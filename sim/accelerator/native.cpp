@@ -323,6 +323,8 @@ private:
         } else if (command == "drain") {  // offset, bits that shall become 0, cycles at most
             if (words >> a >> b >> c)
                 for (c += machine_.cycle; machine_.cycle < c && machine_.read(a) & b;) {}
+        } else if (command == "stop") {  // cycles until a register is written, offset, value
+            words >> stop_after_ >> stop_offset_ >> stop_value_;
         } else if (command == "wait") {  // cycles at most until the interrupt
             if (words >> a) wait(a);
         } else if (command == "sample") {  // file, cycles from one to the next, offsets
@@ -347,6 +349,11 @@ private:
         if (completion_file_ != "none") completions.open(folder_ + "/" + completion_file_);
         std::vector<uint8_t> completed = machine_.completed();
         while (!machine_.interrupt() && machine_.cycle < first + limit) {
+            if (machine_.cycle - first >= stop_after_) {
+                stop_after_ = kNever;
+                machine_.write(stop_offset_, stop_value_);
+                continue;
+            }
             if (sampled_.empty() || machine_.cycle < next) {
                 machine_.tick();
                 if (completions.is_open()) {
@@ -363,6 +370,7 @@ private:
             for (uint64_t offset : sampled_) samples << ' ' << machine_.read(offset);
             samples << '\n';
         }
+        stop_after_ = kNever;
         const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - began;
         std::printf("%llu %d %.6f\n", static_cast<unsigned long long>(machine_.cycle - first),
                     machine_.interrupt(), seconds.count());
@@ -394,6 +402,8 @@ private:
     Machine machine_;
     std::vector<uint64_t> sampled_;
     uint64_t interval_ = 0;
+    uint64_t stop_after_ = kNever;
+    uint32_t stop_offset_ = 0, stop_value_ = 0;
 };
 
 }  // namespace

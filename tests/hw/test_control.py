@@ -191,19 +191,28 @@ def test_a_fault_ends_a_program_and_the_next_start_waits_for_the_bus(unit, code)
     bench(body)
 
 
-def test_a_reset_ends_a_program_without_an_interrupt():
+def test_a_reset_command_ends_a_program_with_a_fault():
     async def body(control, ctx, processor):
+        stopped = (table.FAULT, 1, Fault.STOPPED, 0)
         await processor.write("interrupt_enable", 3)
         await processor.write("control", 1)
         await processor.write("control", 2)
         assert not ctx.get(control.run) and ctx.get(control.halt)
+        assert await processor.status() == stopped
+        assert await processor.read("interrupt") == 2
+        await processor.write("interrupt", 2)
+        # A second command stops nothing, unless a program waits for the bus.
+        await processor.write("control", 2)
         assert await processor.status() == (table.IDLE, 1, 0, 0)
+        assert not ctx.get(control.interrupt)
         await processor.write("control", 1)
         await processor.write("control", 2)
+        assert await processor.status() == stopped
+        assert ctx.get(control.interrupt)
         ctx.set(control.drained, 1)
         await ctx.tick().repeat(5)
-        assert not ctx.get(control.run) and not ctx.get(control.interrupt)
-        assert await processor.status() == (table.IDLE, 0, 0, 0)
+        assert not ctx.get(control.run)
+        assert await processor.status() == (table.FAULT, 0, Fault.STOPPED, 0)
 
     bench(body)
 

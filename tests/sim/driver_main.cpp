@@ -105,7 +105,10 @@ int main(int argc, char** argv) {
     settle();
     if (top->__SYM__interrupt) return 10;
     std::printf("%llu\n", static_cast<unsigned long long>(cycles(&device)));
+    start(&device, &job);
     abort(&device);
+    if (!wait(&device, 1) || status(&device).fault != ACCELERATOR_FAULT_STOPPED) return 12;
+    if (acknowledge(&device) != 2) return 13;
     delete top;
     return 0;
 }

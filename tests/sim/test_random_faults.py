@@ -61,6 +61,8 @@ class Machine:
             if job.write_error is not None
             else Fault.WATCHDOG
             if job.silent is not None
+            else Fault.STOPPED
+            if job.stopped is not None
             else Fault.OPCODE
         )
         if job.limit < longest(good.cycles):
@@ -86,7 +88,7 @@ def test_every_kind_is_drawn_and_the_next_program_is_whole(encoder):
     assert set(told) == set(KINDS)
     assert sum(sum(one["ended"].values()) for one in told.values()) == 200
     for kind in kinds:
-        ended = CODES[kind].name.lower() if kind in CODES else "stopped"
+        ended = CODES[kind].name.lower() if kind in CODES else "reset"
         assert list(told[kind]["ended"]) == [ended]
         assert told[kind]["largest_cycles"] == (longest(1000) if kind in CODES else 1000)
     image = np.frombuffer(bytes(encoder[0].memory(encoder[1])), np.uint8)
