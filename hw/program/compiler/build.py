@@ -52,6 +52,8 @@ class Build:
         """Tensors whose rows follow each other without a gap."""
         self.single: set[str] = set()
         """Tensors of which a loop holds one row at a time."""
+        self.blocked: dict[str, int] = {}
+        """Tensors of which so many rows are made at a time."""
         self.ending: set[str] = set()
         """Tensors that nothing reads after this step, in whose place a full buffer has its rows."""
         self.looping = False
@@ -71,6 +73,8 @@ class Build:
         """Rows of a tensor: a vector is one row."""
         if name in self.single:
             return Length(constant=1)
+        if name in self.blocked:
+            return Length(constant=self.blocked[name])
         shape = self.size(name)
         total = length_of(shape[0]) if len(shape) > 1 else Length(constant=1)
         for size in shape[1:-1]:

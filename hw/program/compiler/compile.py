@@ -1,6 +1,7 @@
 """From an integer network to a program: operator by operator, in the graph's order."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from golden.graph import Graph, Operator
 from hw.accelerator.machine import Machine
@@ -13,9 +14,10 @@ from hw.program.compiler.finish import finish
 from hw.program.compiler.inputs import load_input, masks_behind, steps_by_host
 from hw.program.compiler.layout import Place
 from hw.program.compiler.layouts import Layouts
-from hw.program.compiler.lengths import Lengths, length_of
+from hw.program.compiler.lengths import Length, Lengths, length_of
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
+from hw.program.compiler.row_blocks import Chain, chain_at
 from hw.program.compiler.similarity import similarity
 from hw.program.compiler.spill import ending, largest
 from hw.program.compiler.steps import STAGES, Step, steps
@@ -132,8 +134,15 @@ class Compiler:
             build.readers.update(set(step.inputs))
         build.readers.update(self.graph.outputs)
         build.spills.plan(found, self.outer)
-        for step in found:
-            self.step(step)
+        at = 0
+        while at < len(found):
+            whole = build.trace or build.looping
+            chain = None if whole else chain_at(build, found[at:])
+            if chain is None:
+                self.step(found[at], at)
+            else:
+                self.blocks(chain, at)
+            at += 1 if chain is None else len(chain.steps)
 
     def decode(self, decoding: Decoding) -> None:
         """What does not depend on the tokens once, the rest in a loop."""
@@ -163,10 +172,37 @@ class Compiler:
         self.run(tuple(again))
         self.outputs = {"tokens": loop.end(build.places[logits])}
 
-    def step(self, step: Step) -> None:
+    def blocks(self, chain: Chain, at: int) -> None:
+        """Write the steps of a chain for each block of rows; ``at`` is the place of the first."""
+        build = self.build
+        kept = (*chain.sources, chain.result)
+        build.spills.hold(kept)
+        for name in chain.sources:
+            self.provide(name)
+        build.make(chain.result)
+        whole = {name: build.places[name] for name in kept}
+        build.blocked = dict.fromkeys(chain.inner, chain.block)
+        size = Length(constant=chain.block)
+        for start in range(0, chain.rows, chain.block):
+            for name, place in whole.items():
+                first = place.first + start * place.stride
+                build.places[name] = replace(place, first=first, count=size)
+            last = start + chain.block == chain.rows
+            for step in chain.steps:
+                # The sources are read again by the next block, what is between by this one.
+                again = set() if last else set(chain.sources)
+                again |= chain.inner if start else set()
+                build.readers.update(again & set(step.inputs))
+            for index, step in enumerate(chain.steps):
+                self.step(step, at + index)
+        build.blocked = {}
+        build.places |= {name: place for name, place in whole.items() if name in build.places}
+        build.spills.hold(())
+
+    def step(self, step: Step, at: int) -> None:
         """Write one step, its inputs loaded before it; what is no longer read leaves the buffer."""
         build = self.build
-        build.spills.begin(step, self.outer)
+        build.spills.begin(step, self.outer, at)
         for name in step.inputs:
             self.provide(name)
         build.ending = ending(build, step)

@@ -56,13 +56,13 @@ class Spills:
         """Tensors that stay in the buffer from here on."""
         self._held = set(names)
 
-    def begin(self, step: Step, outer: Mapping[str, str]) -> None:
-        """The next step: what it touches stays in the buffer."""
+    def begin(self, step: Step, outer: Mapping[str, str], at: int) -> None:
+        """The step ``at`` this place of the plan: what it touches stays in the buffer."""
+        self._at = at
         self._kept = set(_touched(step, outer))
 
     def end(self) -> None:
         """The step is written."""
-        self._at += 1
         self._kept = set()
 
     def __contains__(self, name: str) -> bool:
