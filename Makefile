@@ -64,7 +64,7 @@ lint: setup ## style, format, types, and which house may import which
 	$(PYTHON) -m mypy
 
 docs: setup ## draw the diagrams and tables of docs/ and the README's results again
-	for page in diagram data onnx results fpga; do $(PYTHON) -m docs.$$page || exit 1; done
+	for page in diagram data onnx results networks fpga; do $(PYTHON) -m docs.$$page || exit 1; done
 
 clean: ## remove what was built, .venv apart
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -43,11 +43,11 @@ def _read(results: Path, name: str) -> Any:
     return json.loads(path.read_text())
 
 
-def redraw(page: str, table: str) -> str:
+def redraw(page: str, table: str, begin: str = BEGIN, end: str = END) -> str:
     """Return ``page`` with ``table`` between the markers."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{table}\n\n{END}{after}"
+    before, _, rest = page.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n\n{table}\n\n{end}{after}"
 
 
 def draw_layer(path: Path, results: Path = RESULTS) -> None:

@@ -91,7 +91,7 @@ def networks(
                 **{"title": TITLES[name], "bit_exact": not found, "tensors": tensors},
                 **one.figures(plan),
             }
-            answers = (f"{run['input']!r}: {run['answer'][:40]}" for run in rows[name]["inputs"])
+            answers = (f"{x['input'][:20]!r}: {x['answer'][:30]}" for x in rows[name]["inputs"])
             console.print(f"{told}: {'; '.join(answers)}")
     console.print(_table(rows))
     console.print(

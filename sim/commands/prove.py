@@ -71,6 +71,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "encoder-fixed-128": (
         *("sim", "encoder", "--tokens", "128", "--feeder", "fixed", "--row-cycles", "8"),
     ),
+    "networks-rtl": ("sim", "networks", "--trace"),
     "accelerator-programs": ("sim", "programs", "--count", "10000"),
     "accelerator-faults": ("sim", "faults", "--count", "1200", "--seed", "1"),
     "board-vit": ("fpga", "run", "sim", "vit"),
@@ -103,7 +104,7 @@ STEPS |= {
 BEFORE = {"area": ("sim", "codes", "--output", CODES)}
 """What a measurement needs first."""
 
-WITH_DATA = ("accuracy",)
+WITH_DATA = ("accuracy", "networks-rtl")
 """Measurements that show more where a data folder is given."""
 
 DATA_OPTION = "--data"
@@ -128,7 +129,7 @@ CIRCUITS |= {f"mutate-{name.replace('_', '-')}": (f"hw.ops.{name}",) for name in
 CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
 CIRCUITS |= dict.fromkeys(
-    ("encoder-16", "encoder-128", "encoder-fixed-128", "accelerator-programs"),
+    ("encoder-16", "encoder-128", "encoder-fixed-128", "networks-rtl", "accelerator-programs"),
     ("hw.accelerator.accelerator",),
 )
 CIRCUITS["accelerator-faults"] = ("hw.accelerator.accelerator",)
@@ -163,16 +164,19 @@ def measure(name: str, path: Path, rtl: str, data: Path | None = None) -> None:
     _prepare(name)
     with tempfile.TemporaryDirectory() as folder:
         figures = Path(folder) / "figures.json"
-        options = () if data is None else (DATA_OPTION, str(data))
-        _run((*STEPS[name], *options, "--json", str(figures)))
+        _run((*STEPS[name], *_options(data), "--json", str(figures)))
         # Whose folder it was is nobody's business.
-        shown = () if data is None else (DATA_OPTION, "folder")
+        shown = _options(data and Path("folder"))
         kept = {
             "command": f"python -m {' '.join((*STEPS[name], *shown))}",
             "rtl": rtl,
             "figures": json.loads(figures.read_text()),
         }
     write_atomically(path, (json.dumps(kept, indent=2) + "\n").encode())
+
+
+def _options(data: Path | None) -> tuple[str, ...]:
+    return () if data is None else (DATA_OPTION, str(data))
 
 
 def _prepare(name: str) -> None:
@@ -203,12 +207,12 @@ def prove(names: tuple[str, ...], again: bool, data: Path | None) -> None:
     if unknown:
         raise ValueError(f"unknown step {unknown[0]!r}: use one of {', '.join(STEPS)}")
     for name in names or STEPS:
+        folder = data if name in WITH_DATA else None
         if again:
             _prepare(name)
-            _run(STEPS[name])
+            _run((*STEPS[name], *_options(folder)))
             continue
         path, rtl = RESULTS / f"{name}.json", step_hash(name)
-        folder = data if name in WITH_DATA else None
         if holds(path, rtl, folder is not None):
             click.echo(f"{name}: {path.relative_to(ROOT)} holds for this RTL")
             continue

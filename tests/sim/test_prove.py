@@ -68,6 +68,11 @@ def test_again_prints_and_keeps_nothing(ran, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_again_takes_the_data_folder_for_those_that_read_it(ran, tmp_path):
+    assert call("--again", "networks-rtl", "ratios", "--data", str(tmp_path)).exit_code == 0
+    assert ran == [("sim", "networks", "--trace", "--data", str(tmp_path)), prove.STEPS["ratios"]]
+
+
 def test_an_unknown_step_is_refused(ran):
     result = call("speeds")
     assert result.exit_code == 1
