@@ -39,10 +39,14 @@ ATTENTION = ("engine", "cores")
 
 
 def settings(machine: Machine, attention: str = "engine") -> QuantizeSettings:
-    """How a network is quantised for a machine, and for what computes its attention."""
+    """How a network is quantised for a machine, and for what computes its attention.
+
+    Linear attention is always the cores'.
+    """
     if attention not in ATTENTION:
         raise ValueError(f"attention must be one of {', '.join(ATTENTION)}, not {attention!r}")
-    return QuantizeSettings(key_block=machine.key_block, whole_rows=attention == "cores")
+    kinds = ("linear_attention", *(("attention",) if attention == "cores" else ()))
+    return QuantizeSettings(key_block=machine.key_block, whole_rows=kinds)
 
 
 def load(
@@ -57,7 +61,7 @@ def load(
     if name in NETWORKS:
         return NETWORKS[name](chosen, data)
     if name in INSTANCES:
-        return _instance(name, chosen)
+        return instance(name, chosen)
     if Path(name).is_file():
         graph = load_network(Path(name))
         sizes = {size for one in graph.inputs for size in graph.tensors[one].shape}
@@ -84,7 +88,7 @@ def needed(data: Path | None) -> Path:
     return data
 
 
-def _instance(name: str, chosen: QuantizeSettings) -> Loaded:
+def instance(name: str, chosen: QuantizeSettings) -> Loaded:
     """A small network that nobody trained; those with a target decode up to 12 tokens."""
     real = INSTANCES[name]()
     graph = quantize_network(real, [sample(real, seed) for seed in range(4)], chosen)

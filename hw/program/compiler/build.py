@@ -14,7 +14,7 @@ from hw.program.compiler.lengths import Length, Lengths, length_of
 from hw.program.compiler.memory import Memory, Region
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.schedule import Schedule, Span
-from hw.program.compiler.spill import Spills
+from hw.program.compiler.spill import Spills, over
 
 
 class Build:
@@ -50,10 +50,8 @@ class Build:
         """Rows of zeros before and behind tensors that windows read."""
         self.compact: set[str] = set()
         """Tensors whose rows follow each other without a gap."""
-        self.single: set[str] = set()
-        """Tensors of which a loop holds one row at a time."""
         self.blocked: dict[str, int] = {}
-        """Tensors of which so many rows are made at a time."""
+        """Tensors of which so many rows are made at a time: in a loop over tokens, one."""
         self.ending: set[str] = set()
         """Tensors that nothing reads after this step, in whose place a full buffer has its rows."""
         self.looping = False
@@ -71,8 +69,6 @@ class Build:
 
     def rows(self, name: str) -> Length:
         """Rows of a tensor: a vector is one row."""
-        if name in self.single:
-            return Length(constant=1)
         if name in self.blocked:
             return Length(constant=self.blocked[name])
         shape = self.size(name)
@@ -102,23 +98,10 @@ class Build:
             if name in self.margins:
                 place = self._with_margins(name, layout, count, *self.margins[name])
             else:
-                found = self._over(kind, layout, count, words)
+                found = over(self, kind, layout, count, words)
                 place = found or self.place(name, kind, layout, count, words, name in self.compact)
         self.places[name] = place
         return place
-
-    def _over(self, kind: str, layout: Layout, count: Length, words: int) -> Place | None:
-        """Where a tensor lies that ends with this step, if a tensor fits nowhere else."""
-        if self.buffer.fits(self.most(count) * (words | 1)):
-            return None
-        for name in sorted(self.ending):
-            old = self.places[name]
-            same = kind == old.kind and layout.same(old.layout)
-            if old.count == count and (same or (old.contiguous and words < old.layout.words)):
-                self.ending.remove(name)
-                columns = old.columns[:words]
-                return self.share(replace(old, kind=kind, layout=layout, columns=columns))
-        return None
 
     def _with_margins(
         self, name: str, layout: Layout, count: Length, before: int, behind: int

@@ -12,9 +12,8 @@ from hw.program.compiler.build import Build
 from hw.program.compiler.delta import delta
 from hw.program.compiler.finish import finish
 from hw.program.compiler.inputs import load_input, masks_behind, steps_by_host
-from hw.program.compiler.layout import Place
-from hw.program.compiler.layouts import Layouts
-from hw.program.compiler.lengths import Length, Lengths, length_of
+from hw.program.compiler.layouts import Layouts, inside
+from hw.program.compiler.lengths import Length, Lengths, arguments_of
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
 from hw.program.compiler.row_blocks import Chain, chain_at
@@ -22,7 +21,7 @@ from hw.program.compiler.similarity import similarity
 from hw.program.compiler.spill import ending, largest
 from hw.program.compiler.steps import STAGES, Step, steps
 from hw.program.compiler.tokens import TokenLoop, dependent
-from hw.program.compiler.transfers import store
+from hw.program.compiler.transfers import store_tensor
 from hw.program.decoding import Decoding
 from hw.program.formats import Format
 from hw.program.program import Program
@@ -85,12 +84,12 @@ class Compiler:
                     f"machine runs"
                 )
         growing = decoding.growing if decoding else ""
-        lengths = Lengths(_arguments(graph, growing), maximums)
+        lengths = Lengths(arguments_of(graph, growing), maximums)
         self.by_host = steps_by_host(graph)
         host = {one.name for chain in self.by_host.values() for one in chain}
         layouts = Layouts(graph, machine.lanes, host).find()
         self.build = Build(graph, machine, lengths, layouts, plan, trace)
-        self.build.inside = _inside(graph, layouts)
+        self.build.inside = inside(graph, layouts)
         self.outer = {name: outer for name, (outer, *_) in self.build.inside.items()}
         for operator in graph.operators:
             if operator.name not in host:
@@ -212,9 +211,9 @@ class Compiler:
         scales = {one.outputs[1] for one in step.operators if one.kind == "quantize"}
         for name in step.written:
             if build.trace and name not in scales:
-                self._store(name, self.traced, f"{name} (trace)")
+                self.traced[name] = store_tensor(build, name, f"{name} (trace)")
             if name in self.graph.outputs and not build.looping:
-                self._store(name, self.outputs, name)
+                self.outputs[name] = store_tensor(build, name, name)
         build.used(*set(step.inputs))
         for name in step.written:
             build.readers[name] += 1
@@ -238,73 +237,3 @@ class Compiler:
         """The program."""
         self.build.schedule.emit("end")
         return finish(self.build, self.inputs, self.outputs, self.traced)
-
-    def _store(self, name: str, formats: dict[str, Format], region_name: str) -> None:
-        """Write a tensor to memory, and remember how it lies there."""
-        build = self.build
-        place = build.places[name]
-        words = len(place.columns)
-        pitch = words * build.machine.word_bytes
-        region = build.memory.reserve(region_name, max(build.most(place.count), 1) * pitch)
-        store(build, region, place, region_name)
-        tensor = self.graph.tensors[name]
-        formats[name] = Format(
-            kind=place.kind,
-            address=region.address,
-            pitch=pitch,
-            shape=tensor.shape,
-            columns=_columns(self.graph, name, place, build.machine.word_bytes),
-            signed=tensor.signed,
-        )
-
-
-def _columns(graph: Graph, name: str, place: Place, word_bytes: int) -> tuple[int, ...]:
-    """Bytes from a row's begin to each element."""
-    if place.kind == "results":
-        maker = next(one for one in graph.operators if name in one.outputs)
-        first = 4 if maker.outputs.index(name) == 0 else 0
-        return tuple(first + word_bytes * rank for rank in range(len(place.columns)))
-    positions = [int(position) for position in place.layout.positions]
-    if place.kind == "scaled":
-        return tuple(word_bytes + position for position in positions)
-    return tuple(2 * position for position in positions)
-
-
-def _arguments(graph: Graph, growing: str) -> tuple[str, ...]:
-    """Names of the inputs' lengths, in order, but for an input that the program makes itself."""
-    names: dict[str, None] = {}
-    for name in graph.inputs:
-        if name == growing:
-            continue
-        for size in graph.tensors[name].shape:
-            if isinstance(size, str):
-                names.update(dict.fromkeys(length_of(size).names))
-    return tuple(names)
-
-
-def _inside(graph: Graph, layouts: Mapping[str, object]) -> dict[str, tuple[str, int, int]]:
-    """Tensors that are made where a prepend or a concat wants them."""
-    found: dict[str, tuple[str, int, int]] = {}
-    made = {
-        name
-        for one in graph.operators
-        for name in one.outputs
-        if one.kind not in {"slice", "reshape"}
-    }
-    for operator in graph.operators:
-        if operator.kind == "prepend" and operator.inputs[0] in made:
-            rows = len(graph.constants[operator.inputs[1]])
-            found[operator.inputs[0]] = (operator.name, rows, 0)
-        elif operator.kind == "concat":
-            row, word = 0, 0
-            for name in operator.inputs:
-                if name in made:
-                    found.setdefault(name, (operator.name, row, word))
-                size = graph.tensors[name].shape[0]
-                if operator.spec.axis != 0:
-                    word += layouts[name].words  # type: ignore[attr-defined]
-                elif isinstance(size, int):
-                    row += size
-                else:
-                    break
-    return found

@@ -1,7 +1,7 @@
 """Which layout every tensor has: heads and gates begin with words where something needs it."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from golden.graph import Graph, Operator
 from hw.program.compiler.layout import Layout
@@ -141,3 +141,31 @@ class Layouts:
         while self._leader.get(name, name) != name:
             name = self._leader[name]
         return name
+
+
+def inside(graph: Graph, layouts: Mapping[str, Layout]) -> dict[str, tuple[str, int, int]]:
+    """Tensors that are made where a prepend or a concat wants them."""
+    found: dict[str, tuple[str, int, int]] = {}
+    made = {
+        name
+        for one in graph.operators
+        for name in one.outputs
+        if one.kind not in {"slice", "reshape"}
+    }
+    for operator in graph.operators:
+        if operator.kind == "prepend" and operator.inputs[0] in made:
+            rows = len(graph.constants[operator.inputs[1]])
+            found[operator.inputs[0]] = (operator.name, rows, 0)
+        elif operator.kind == "concat":
+            row, word = 0, 0
+            for name in operator.inputs:
+                if name in made:
+                    found.setdefault(name, (operator.name, row, word))
+                size = graph.tensors[name].shape[0]
+                if operator.spec.axis != 0:
+                    word += layouts[name].words
+                elif isinstance(size, int):
+                    row += size
+                else:
+                    break
+    return found

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from golden.graph import Graph
 from hw.program.instructions import Count
 
 FIRST_ARGUMENT, ARGUMENTS, REGISTERS = 1, 4, 16
@@ -29,6 +30,18 @@ def length_of(size: int | str) -> Length:
         term = Length(constant=int(part)) if part.isdecimal() else Length(names=(part,))
         total += term
     return total
+
+
+def arguments_of(graph: Graph, growing: str) -> tuple[str, ...]:
+    """Names of the inputs' lengths, in order, but for an input that the program makes itself."""
+    names: dict[str, None] = {}
+    for name in graph.inputs:
+        if name == growing:
+            continue
+        for size in graph.tensors[name].shape:
+            if isinstance(size, str):
+                names.update(dict.fromkeys(length_of(size).names))
+    return tuple(names)
 
 
 class Lengths:

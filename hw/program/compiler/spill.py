@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hw.program.compiler.layout import Block, Place
+from hw.program.compiler.layout import Block, Layout, Place
+from hw.program.compiler.lengths import Length
 from hw.program.compiler.memory import Region
 from hw.program.compiler.schedule import Span
 from hw.program.compiler.steps import Step
@@ -140,6 +141,20 @@ def ending(build: "Build", step: Step) -> set[str]:
     if build.looping or step.kind != "vector" or first.kind in {"mean_pool", "max_pool"}:
         return set()
     return {x for x in first.inputs[:2] if x in build.places and build.readers[x] == 1}
+
+
+def over(build: "Build", kind: str, layout: Layout, count: Length, words: int) -> Place | None:
+    """Where a tensor lies that ends with this step, if one fits nowhere else."""
+    if build.buffer.fits(build.most(count) * (words | 1)):
+        return None
+    for name in sorted(build.ending):
+        old = build.places[name]
+        same = kind == old.kind and layout.same(old.layout)
+        if old.count == count and (same or (old.contiguous and words < old.layout.words)):
+            build.ending.remove(name)
+            columns = old.columns[:words]
+            return build.share(replace(old, kind=kind, layout=layout, columns=columns))
+    return None
 
 
 def largest(build: "Build", step: Step) -> int:

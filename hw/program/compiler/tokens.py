@@ -62,7 +62,7 @@ class TokenLoop:
         """What the loop keeps: codes of keys and values, states, tables."""
         build = self.build
         made = {name for one in operators for name in one.outputs}
-        build.single = {self.decoding.growing, *made}
+        build.blocked = dict.fromkeys((self.decoding.growing, *made), 1)
         for one in operators:
             if one.kind == "attention":
                 self.kept[one.name] = KeptAttention(build, one, operators, self.index, self.keys)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from golden.graph import Graph
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Block, Place
 from hw.program.compiler.memory import Region
 from hw.program.compiler.schedule import Span
+from hw.program.formats import Format
 
 
 def load_words(build: Build, region: Region, block: Block, remark: str) -> None:
@@ -43,6 +45,36 @@ def store(build: Build, region: Region, place: Place, remark: str = "") -> None:
             writes=build.memory_spans(region),
             remark=remark,
         )
+
+
+def store_tensor(build: Build, name: str, region_name: str) -> Format:
+    """Write a tensor to memory; how it lies there."""
+    place = build.places[name]
+    words = len(place.columns)
+    pitch = words * build.machine.word_bytes
+    region = build.memory.reserve(region_name, max(build.most(place.count), 1) * pitch)
+    store(build, region, place, region_name)
+    tensor = build.graph.tensors[name]
+    return Format(
+        kind=place.kind,
+        address=region.address,
+        pitch=pitch,
+        shape=tensor.shape,
+        columns=_columns(build.graph, name, place, build.machine.word_bytes),
+        signed=tensor.signed,
+    )
+
+
+def _columns(graph: Graph, name: str, place: Place, word_bytes: int) -> tuple[int, ...]:
+    """Bytes from a row's begin to each element."""
+    if place.kind == "results":
+        maker = next(one for one in graph.operators if name in one.outputs)
+        first = 4 if maker.outputs.index(name) == 0 else 0
+        return tuple(first + word_bytes * rank for rank in range(len(place.columns)))
+    positions = [int(position) for position in place.layout.positions]
+    if place.kind == "scaled":
+        return tuple(word_bytes + position for position in positions)
+    return tuple(2 * position for position in positions)
 
 
 def _runs(columns: Sequence[int]) -> list[tuple[int, list[int]]]:
