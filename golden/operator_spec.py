@@ -253,6 +253,8 @@ class AttentionSpec:
 
     With ``softmax`` probabilities are codes of whole rows by it instead, divided before they meet
     the values: two plain products with keys and values as weights, ``golden.ops.attend_rows``.
+    ``linear`` scores are none of logarithms but their exponentials, products of feature maps, and
+    a row's shares are in proportion to them: softmax reads ``log2(1 + x)``, by a table.
     """
 
     heads: int
@@ -265,13 +267,26 @@ class AttentionSpec:
     reciprocal: ReciprocalSpec = field(default_factory=ReciprocalSpec)
     requantize: RequantizeSpec = field(default_factory=RequantizeSpec)
     softmax: SoftmaxSpec | None = None
+    linear: bool = False
 
     def __post_init__(self) -> None:
         require_range("heads", self.heads, 1, 1024)
+        if self.linear and self.softmax is None:
+            raise ValueError("linear scores need the softmax of whole rows, not softmax=None")
         require_range("key_block", self.key_block, 1, 1 << 16)
         require_range("score_fraction_bits", self.score_fraction_bits, 4, 8)
         # With fewer bits than that the largest code would not fit.
         require_range("probability_bits", self.probability_bits, self.score_fraction_bits, 12)
+
+    @property
+    def logarithm(self) -> TableSpec:
+        """What ``linear`` scores go through."""
+        return TableSpec(
+            function="log2_one_plus",
+            input_fraction_bits=0,
+            index_bits=10,
+            output_unit=1 << self.score_fraction_bits,
+        )
 
     @property
     def exponential(self) -> ExponentialSpec:

@@ -82,7 +82,7 @@ def _exp2_negative(x: float) -> float:
 
 
 def _log2_one_plus(x: float) -> float:
-    return math.log2(1 + x)
+    return math.log2(1 + max(x, 0.0))
 
 
 def _reciprocal_root(x: float) -> float:

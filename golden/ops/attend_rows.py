@@ -3,7 +3,7 @@
 Letters: H heads, N queries, T keys, d head width, D width of the values.
 
 1. Scores: x = requantise(Q K^T), INT16, base-2 logarithms; the head's multiplier is that of every
-   column.
+   column. ``spec.linear`` scores become logarithms by a table, ``log2(1 + x)``.
 2. Probabilities: P = softmax(x) of each row, unsigned codes of ``spec.softmax.unit``. A key behind
    a causal query counts for nothing; one that the mask hides has the lowest score there is, so that
    a row without keys is the mean of all.
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from golden.integer import RowScale, integer_range, matmul, requantize
 from golden.operator_spec import AttentionSpec
 from golden.ops.attend import AttendSteps
+from golden.ops.interpolate import interpolate
 from golden.ops.quantize import unit_rows
 from golden.ops.softmax import softmax
 
@@ -51,6 +52,8 @@ def attend_rows(
     lowest, _ = integer_range(numbers.output_bits)
     product = matmul(query, key.swapaxes(-1, -2))  # (H, N, d) x (H, d, T) -> (H, N, T)
     x = requantize(numbers, product, score_multiplier[:, None, None], 0, query_scale)
+    if spec.linear:
+        x = interpolate(spec.logarithm, x)
     x = np.where(True if mask is None else np.asarray(mask), x, lowest)
     queries, keys = x.shape[1:]
     seen = np.tril(np.ones((queries, keys), bool), keys - queries) if spec.causal else None

@@ -20,7 +20,7 @@ from golden.integer import Integers, RowScale, quantize_within
 from golden.operator_spec import AttentionSpec
 from golden.ops.attend import attend
 from golden.ops.attend_rows import attend_rows
-from golden.ops.quantize import quantize
+from golden.ops.quantize import quantize, unit_rows
 from golden.spec import RowScaleSpec
 
 
@@ -70,6 +70,9 @@ def attention_steps(
     """
     allowed = allowed_keys(len(query), len(key), mask, causal=spec.causal)
     q, q_scale = quantize(spec.query, split_heads(query, spec.heads), exponent_offsets[0])
+    if spec.linear:
+        # It stands in every score of a row, and cancels.
+        q_scale = unit_rows(spec.requantize, q, exponent_offsets[0])
     k = codes_per_head(spec.operand, split_heads(key, spec.heads), key_scale)
     v = codes_per_head(spec.operand, split_heads(value, spec.heads), value_scale)
 

@@ -40,8 +40,7 @@ LOG2_E = math.log2(math.e)
 def attention(build: IntegerBuilder, operator: Operator) -> None:
     """Static scales per head for K and V; multipliers with log2(e) / sqrt(d) in them."""
     query, key, value, *mask = operator.inputs
-    settings = build.settings
-    softmax = SoftmaxSpec(output_bits=settings.softmax_bits) if settings.whole_rows else None
+    softmax = _softmax(build, operator)
     spec = replace(_attention_spec(build, operator.spec), query=build.rows(query), softmax=softmax)
     depth = build.ranges.width(query) // spec.heads
     factor = operator.spec.get("scale", depth**-0.5) * build.scale[query]
@@ -51,7 +50,10 @@ def attention(build: IntegerBuilder, operator: Operator) -> None:
 
 def linear_attention(build: IntegerBuilder, operator: Operator) -> None:
     """Static scales per head for phi(K) and V; the scales of phi(Q) and phi(K) cancel."""
-    settings = build.settings
+    settings, softmax = build.settings, _softmax(build, operator)
+    if softmax is not None:
+        _linear_rows(build, operator, softmax)
+        return
     # Wider sums than a linear's: products of a sum of products.
     requantize = replace(settings.requantize, accumulator_bits=48)
     spec = LinearAttentionSpec(query=settings.rows, requantize=requantize, **operator.spec)
@@ -70,6 +72,24 @@ def linear_attention(build: IntegerBuilder, operator: Operator) -> None:
     ]
     offset_name = build.constant(operator, "exponent_offset", offset)
     build.apply(operator, spec, query, key, value, *ranges, *names, offset_name, *mask)
+
+
+def _softmax(build: IntegerBuilder, operator: Operator) -> SoftmaxSpec | None:
+    """That of whole rows, if the operator's kind is to have it."""
+    settings = build.settings
+    whole = operator.kind in settings.whole_rows
+    return SoftmaxSpec(output_bits=settings.softmax_bits) if whole else None
+
+
+def _linear_rows(build: IntegerBuilder, operator: Operator, softmax: SoftmaxSpec) -> None:
+    """Linear attention as attention with linear scores, of a scale that none of them leaves."""
+    query, key, value, *mask = operator.inputs
+    spec = replace(_attention_spec(build, operator.spec), softmax=softmax, linear=True)
+    limit, depth = spec.operand.code_limit, build.ranges.width(query) // spec.heads
+    most = integer_range(build.settings.requantize.output_bits)[1]
+    score = np.full(spec.heads, most / (depth * spec.query.code_limit * limit))
+    names = _head_constants(build, operator, spec, score, key, value, operator.name)
+    build.apply(replace(operator, kind="attention"), spec, query, key, value, *names, *mask)
 
 
 def additive_attention(build: IntegerBuilder, operator: Operator) -> None:
@@ -180,15 +200,31 @@ def _dot_constants(
     context: str,
 ) -> list[str]:
     """What ``attention`` reads after query, key and value; ``query_factor`` has the score's."""
+    key_range = _head_range(build, key, spec.heads)
+    score = query_factor * build.scale[key] * key_range
+    score *= LOG2_E * (1 << spec.score_fraction_bits)
+    score /= spec.query.code_limit * spec.operand.code_limit
+    return _head_constants(build, operator, spec, score, key, value, context)
+
+
+def _head_constants(
+    build: IntegerBuilder,
+    operator: Operator,
+    spec: AttentionSpec,
+    score: np.ndarray,
+    key: str,
+    value: str,
+    context: str,
+) -> list[str]:
+    """The same of what a product of codes of query and key is worth in every head's scores."""
     key_range, value_range = (_head_range(build, name, spec.heads) for name in (key, value))
     limit = spec.operand.code_limit
-    score = query_factor * build.scale[key] * key_range / (spec.query.code_limit * limit)
-    score *= LOG2_E * (1 << spec.score_fraction_bits)
     ratio = build.scale[value] * value_range / (limit * build.scale[context])
     exponents = RECIPROCAL_EXPONENTS
     if spec.softmax is not None:
         ratio, exponents = ratio / spec.softmax.unit, UNIT_EXPONENTS
-    score_offset, (score,) = fit_multipliers(build.settings.requantize, [score], CODE_EXPONENTS)
+    row_exponents = UNIT_EXPONENTS if spec.linear else CODE_EXPONENTS
+    score_offset, (score,) = fit_multipliers(build.settings.requantize, [score], row_exponents)
     context_offset, (ratio,) = fit_multipliers(build.settings.requantize, [ratio], exponents)
     constants = {
         "key_scale": key_range,

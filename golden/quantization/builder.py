@@ -29,13 +29,14 @@ class QuantizeSettings:
     ``calibration`` decides the ranges of tensors between operators, ``operand_calibration`` those
     of the codes of keys and values, ``operand_bits`` wide, whose scales are static.
     ``probability_bits`` is of attention's codes, ``softmax_bits`` of a softmax that stands alone.
-    ``whole_rows`` gives attention that softmax, its keys and values weights of two products.
+    ``whole_rows`` are kinds of attention that get that softmax, two products with keys and values
+    as weights: "attention", "linear_attention".
     """
 
     probability_bits: int = 10
     softmax_bits: int = 8
     key_block: int = 128
-    whole_rows: bool = False
+    whole_rows: tuple[str, ...] = ()
     calibration: Calibration = "absmax"
     operand_calibration: Calibration = "absmax"
     margin: float = 1.25

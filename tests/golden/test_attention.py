@@ -223,3 +223,29 @@ def test_masked_keys_of_whole_rows_have_the_lowest_score() -> None:
     assert (attention(spec, *changed) == attention(spec, *inputs)).all()
     none = attention(spec, *inputs[:8], np.zeros(30, bool))
     assert (none == none[0]).all() and none.any()
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(20, 20), (3, 60)])
+def test_linear_scores_are_shared_in_proportion(queries: int, keys: int) -> None:
+    spec, inputs, _ = case(AttentionSpec(heads=2, softmax=ROWS), queries, keys, 1.0)
+    # Feature maps are positive; a score of 32 products of 127 * 127 is the largest.
+    query, key = (np.abs(x) for x in inputs[:2])
+    score = np.full(2, 32767 / (32 * 127**2))
+    offset, (multiplier,) = fit_multipliers(spec.requantize, [score], UNIT_EXPONENTS)
+    offsets = np.array([offset, inputs[7][1]])
+    spec = dataclasses.replace(spec, linear=True)
+    inputs = (query, key, *inputs[2:5], multiplier, inputs[6], offsets)
+    steps = attention_steps(spec, *inputs)
+    x = steps.query @ steps.key.swapaxes(-1, -2)  # (H, N, T)
+    share = x / x.sum(axis=-1, keepdims=True)
+    exact = merge_heads(share @ steps.value * OUTPUT_UNIT)
+    # Lines between the table's logarithms, and codes of the shares.
+    assert np.abs(steps.probabilities[0] / ROWS.unit - share).max() <= 0.01 * share.max() + 2 / 255
+    assert np.abs(steps.output - exact).max() <= 1 + 127 * OUTPUT_UNIT * (0.01 + keys / 255)
+    twice = (2 * query, *inputs[1:])
+    assert (attention(spec, *twice) == steps.output).mean() > 0.9
+
+
+def test_linear_scores_need_whole_rows() -> None:
+    with pytest.raises(ValueError, match="need the softmax of whole rows, not softmax=None"):
+        AttentionSpec(heads=1, linear=True)

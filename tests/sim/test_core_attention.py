@@ -79,7 +79,9 @@ def test_rows_are_cut_where_the_cores_or_the_plan_want_it(plan: dict[str, int], 
     require_equal(program, loaded, inputs_of(loaded.graph, 33))
 
 
-@pytest.mark.parametrize("name", ["sentence encoder", "vilbert", "visual_bert", "vit, bias token"])
+@pytest.mark.parametrize(
+    "name", ["sentence encoder", "vilbert", "visual_bert", "vit, linear attention"]
+)
 def test_networks_equal_golden(name: str) -> None:
     loaded = load(name, TINY, attention="cores")
     program = compile_network(loaded.graph, TINY, loaded.maximums, trace=True)
@@ -87,7 +89,7 @@ def test_networks_equal_golden(name: str) -> None:
         require_equal(program, loaded, inputs_of(loaded.graph, length))
 
 
-@pytest.mark.parametrize("name", ["translator, bias token", "translator, post-norm"])
+@pytest.mark.parametrize("name", ["translator, bias token", "translator, linear attention"])
 def test_a_loop_over_tokens_keeps_the_codes_of_keys(name: str) -> None:
     loaded = load(name, TINY, attention="cores")
     decoding = loaded.decoding

@@ -14,7 +14,7 @@ from golden.operator_spec import AttentionSpec, SoftmaxSpec
 from golden.spec import RowScaleSpec
 from hw.program.compiler import vector
 from hw.program.compiler.build import Build
-from hw.program.compiler.core_heads import CoreHeads
+from hw.program.compiler.core_heads import CoreHeads, load_row_scale
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
 from hw.program.compiler.schedule import Change, Span
@@ -51,6 +51,7 @@ def require_spec(build: Build, name: str, spec: AttentionSpec, static: bool = Fa
             causal=spec.causal,
             probability_bits=spec.probability_bits,
             softmax=SoftmaxSpec(),
+            linear=spec.linear,
         )
         if cores != spec:
             raise ValueError(
@@ -118,8 +119,8 @@ class Operands:
         self.cores: CoreHeads | None = None
         if spec is not None and numbers is not None and spec.softmax is not None:
             self.cores = CoreHeads(
-                *(build, name, heads, queries, keys, self.depth, self.width),
-                *(int(numbers.offsets[1]), spec.causal),
+                *(build, name, spec, queries, keys, self.depth, self.width),
+                int(numbers.offsets[1]),
             )
         else:
             self._require(build.most(keys))
@@ -129,6 +130,12 @@ class Operands:
         self.queries = self._codes("queries", queries, heads * (1 + self.code_words))
         self.keys = self._codes("keys", keys, heads * self.code_words)
         self.values = self._codes("values", keys, heads * self.code_words)
+        self.linear = spec is not None and spec.linear
+        if self.linear and numbers is not None:
+            for head in range(heads):
+                load_row_scale(
+                    build, self._of(self.queries, head, 1), int(numbers.offsets[0]), name
+                )
         if sizes[0] <= (self.code_words - 1) * build.machine.word_bytes:
             # Queries and keys end before the words that the values need.
             for place in (self.queries, self.keys):
@@ -154,9 +161,12 @@ class Operands:
             )
 
     def query(self, source: Place, head: int, offset: int) -> None:
-        """Codes of a head's queries, each with its row scale."""
-        values = vector.codes(self.query_spec, offset)
-        self._quantize(source, head, self._of(self.queries, head, 1), values, "queries")
+        """Codes of a head's queries, each with its row scale; linear ones have theirs already."""
+        values = vector.codes(self.query_spec, offset, header=not self.linear)
+        codes = self._of(self.queries, head, 1)
+        if self.linear:
+            codes = replace(codes, columns=codes.columns[1:])
+        self._quantize(source, head, codes, values, "queries")
 
     def key(self, source: Place, head: int, scale: int, **more: Any) -> None:
         """Codes of a head's keys with a static scale."""

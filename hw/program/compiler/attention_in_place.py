@@ -38,7 +38,12 @@ def _is_crowded(build: Build, operator: Operator) -> bool:
     """Whether codes do not fit beside their rows, but in their place: nothing else reads those."""
     names, heads = operator.inputs[:3], operator.spec.heads
     places = [build.places[name] for name in names]
-    if heads == 1 or len(set(names)) < 3 or any(build.readers[name] != 1 for name in names):
+    if (
+        heads == 1
+        or operator.spec.linear
+        or len(set(names)) < 3
+        or any(build.readers[name] != 1 for name in names)
+    ):
         return False
     parts = [place.layout.parts[0] for place in places]
     codes = -(-max(parts) // build.machine.word_bytes)

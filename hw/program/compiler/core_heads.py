@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from golden.operator_spec import AttentionSpec
 from golden.spec import RowScaleSpec
 from hw.program.compiler.build import Build
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
+from hw.program.compiler.numbers import function
 from hw.program.compiler.row_product import multiply_rows
 from hw.program.compiler.schedule import Span
 from hw.program.fields import COMBINES, SCALES
@@ -24,22 +26,20 @@ class CoreHeads:
     queries, keys : how many there are
     depth, width : elements of a query and of a value of one head
     offset : power of two that is every row's scale of the contexts
-    causal : whether a query sees no key behind it
     """
 
     def __init__(
         self,
         build: Build,
         name: str,
-        heads: int,
+        spec: AttentionSpec,
         queries: Length,
         keys: Length,
         depth: int,
         width: int,
         offset: int,
-        causal: bool,
     ) -> None:
-        self.build, self.name, self.causal = build, name, causal
+        self.build, self.name, self.spec = build, name, spec
         self.queries, self.keys = queries, keys
         machine, most = build.machine, max(build.most(keys), 1)
         if most > machine.width:
@@ -51,10 +51,14 @@ class CoreHeads:
         self._width_tiles = -(-width // machine.lanes)
         self._key_tiles = -(-most // machine.lanes)
         self._key_words = -(-most // machine.word_bytes)
-        rooms = min(heads, 2)
+        rooms = min(spec.heads, 2)
         self._scores = [self._rows("scores", self._key_tiles) for _ in range(rooms)]
         self._shares = [self._rows("probabilities", 1 + self._key_words) for _ in range(rooms)]
-        self._load_scales(offset)
+        for place in self._shares:
+            load_row_scale(build, place, offset, name)
+        if spec.linear:
+            # A loop can load no tables.
+            function(build, spec.logarithm)
         self._waits: list[Callable[[], None]] = []
 
     def attend(
@@ -112,21 +116,22 @@ class CoreHeads:
         name = f"{self.name}, {what}"
         return self.build.place(name, "rows", layout, self.queries, words)
 
-    def _load_scales(self, offset: int) -> None:
-        """The header of every row of probabilities."""
-        build = self.build
-        word = np.zeros(build.machine.word_bytes // 4, "<u4")
-        word[0] = 1 | (offset & (1 << RowScaleSpec().exponent_bits) - 1) << 16
-        region = build.memory.add(f"row scale {offset}", word)
-        for place in self._shares:
-            build.load(region, place, 1, 0, remark=f"{self.name}, row scales")
-
     def _softmax(self, scores: Place, shares: Place, mask: Place | None, remark: str) -> None:
         """Codes of each row's probabilities behind its header; hidden keys get the lowest score."""
         build = self.build
         counts = (build.lengths.count(self.queries), build.lengths.count(self.keys))
         reads, values = [build.span(scores)], {"a": scores.word, "a_stride": scores.stride}
         values["counted"] = 1
+        in_place = {"write_rows": 1, "result": scores.word, "result_stride": scores.stride}
+        if self.spec.linear:
+            build.schedule.emit(
+                "rows",
+                counts=counts,
+                values={**values, **in_place, **function(build, self.spec.logarithm)},
+                reads=reads,
+                writes=[build.span(scores)],
+                remark=remark,
+            )
         if mask is not None:
             # Twice the lowest integer: one sum may leave it, from a large score, for the next.
             values |= {"combine": COMBINES["add"], "b": mask.word}
@@ -134,12 +139,7 @@ class CoreHeads:
             build.schedule.emit(
                 "rows",
                 counts=counts,
-                values={
-                    **values,
-                    "write_rows": 1,
-                    "result": scores.word,
-                    "result_stride": scores.stride,
-                },
+                values={**values, **in_place},
                 reads=reads,
                 writes=[build.span(scores)],
                 remark=remark,
@@ -150,7 +150,7 @@ class CoreHeads:
             values={
                 **values,
                 "scale": SCALES["softmax"],
-                "causal": int(self.causal),
+                "causal": int(self.spec.causal),
                 "write_codes": 1,
                 "low_bits": 1,
                 "codes": shares.word + 1,
@@ -160,3 +160,11 @@ class CoreHeads:
             writes=[build.span(shares, self._key_words, shares.word + 1)],
             remark=remark,
         )
+
+
+def load_row_scale(build: Build, place: Place, offset: int, name: str) -> None:
+    """The scale ``2**offset`` in the first word of every row, where rows have none of their own."""
+    word = np.zeros(build.machine.word_bytes // 4, "<u4")
+    word[0] = 1 | (offset & (1 << RowScaleSpec().exponent_bits) - 1) << 16
+    region = build.memory.add(f"row scale {offset}", word)
+    build.load(region, place, 1, 0, remark=f"{name}, row scales")
