@@ -106,8 +106,13 @@ class _RandomNetwork:
         causal = source is None and self._rng.random() < 0.4
         rows = self._builder.tensors[x].shape[0]
         masks = self._mask() if source is None and rows == "tokens" else ()
+        kind = "attention"
+        if self._masks.random() < 0.2:
+            kind = "linear_attention"
+            query = self._layers.same("elu_plus_one", f"{name}.query.features", query)
+            key = self._layers.same("elu_plus_one", f"{name}.key.features", key)
         context = self._builder.apply(
-            "attention",
+            kind,
             f"{name}.attention",
             *(query, key, value, *masks),
             shape=(rows, width),
