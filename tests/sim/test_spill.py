@@ -19,6 +19,7 @@ from hw.program.instructions import BYTES, FREE
 from sim.accelerator.inputs import integer_inputs
 from sim.accelerator.interpreter import run_interpreted
 from sim.accelerator.networks import Loaded, load, settings
+from sim.accelerator.random_networks import random_case
 from sim.accelerator.run import golden_tensors, run_rtl, simulator
 from sim.accelerator.timeline import Timeline
 
@@ -63,6 +64,20 @@ def test_a_program_for_a_small_buffer_gives_the_same(name: str) -> None:
     for length in (20, 9, 1):
         given = integer_inputs(loaded, sample(loaded.graph, length, length))
         require_equal(loaded, given, run_interpreted(program, given))
+
+
+@pytest.mark.parametrize("seed", [17, 88])
+def test_random_networks_in_ever_less_room(seed: int) -> None:
+    """Until the compiler says that there is not enough."""
+    case = random_case(seed, TINY.machine)
+    words, tried = TINY.machine.buffer_words, 0
+    with pytest.raises(ValueError, match=r"needs \d+ words of the buffer"):
+        while True:
+            program = crowded(case.loaded, words)
+            (given,) = case.inputs
+            require_equal(case.loaded, given, run_interpreted(program, given))
+            tried, words = tried + 1, min(program.buffer_words, words * 4 // 5) - 1
+    assert tried > 3
 
 
 def test_what_fits_is_not_moved() -> None:
