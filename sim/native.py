@@ -5,7 +5,6 @@ benches in Python: same pauses, same rules, same time-out; ``sim/native.cpp`` is
 """
 
 import re
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from sim.beats import Port, stream_ports
 from sim.build import CACHE, EXECUTABLE, Recipe
 from sim.build import build as build_recipe
 from sim.exchange import gates_of, require_streams, share_of
+from sim.execution import execute
 from sim.traffic import After, Beats, Result, Share, StreamError, require_pauses
 
 MAIN = Path(__file__).with_name("native.cpp")
@@ -105,23 +105,8 @@ class Simulator:
         return {name: _read(folder / f"{name}.{kind}", np.dtype("<i8")) for name in self.ports}
 
     def _execute(self, folder: Path, limit_seconds: float | None) -> tuple[int, float]:
-        try:
-            told = subprocess.run(
-                [str(self.executable), str(folder)],
-                capture_output=True,
-                text=True,
-                timeout=limit_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TimeoutError(f"the simulation took more than {limit_seconds} s") from None
-        if told.returncode == _STREAM_ERROR:
-            raise StreamError(told.stderr.strip())
-        if told.returncode:
-            raise RuntimeError(
-                f"the simulation ended with code {told.returncode}: {told.stderr.strip()}"
-            )
-        total, seconds = told.stdout.split()[-2:]
+        told = execute(self.executable, folder, limit_seconds, {_STREAM_ERROR: StreamError})
+        total, seconds = told.split()[-2:]
         return int(total), float(seconds)
 
 

@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import read_job_layout, read_signature, word_layout
+from hw.accelerator.row_walk import walk_rows
 from hw.stream import Queue
 
 AHEAD = 8
@@ -40,50 +41,26 @@ class Reader(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        job = Signal(self.jobs.payload.shape(), reset_less=True)
-        tail_bits = job.tail.shape().width
-        marks = data.StructLayout({"last": 1, "done": 1, "tail": tail_bits})
+        issued = Signal()
+        walk = walk_rows(m, self.jobs, issued, self.address_bits)
+        tail = walk.job.tail
+        marks = data.StructLayout({"last": 1, "done": 1, "tail": tail.shape().width})
         m.submodules.marks = queue = Queue(marks, AHEAD)
-        active, issued = Signal(), Signal()
-        row, address = Signal(self.address_bits), Signal(self.address_bits)
-        word, rows = Signal.like(job.words), Signal.like(job.rows)
-        last, done = Signal(), Signal()
         m.d.comb += [
-            last.eq(word == job.words - 1),
-            done.eq(last & (rows == job.rows - 1)),
-            self.port.requests.valid.eq(active & queue.i.ready),
-            self.port.requests.payload.eq(address),
+            self.port.requests.valid.eq(walk.active & queue.i.ready),
+            self.port.requests.payload.eq(walk.address),
             issued.eq(self.port.requests.valid & self.port.requests.ready),
             queue.i.valid.eq(issued),
-            queue.i.p.last.eq(last),
-            queue.i.p.done.eq(done),
-            queue.i.p.tail.eq(Mux(last, job.tail, 0)),
-            self.jobs.ready.eq(~active | (issued & done)),
+            queue.i.p.last.eq(walk.last),
+            queue.i.p.done.eq(walk.done),
+            queue.i.p.tail.eq(Mux(walk.last, tail, 0)),
         ]
-        with m.If(issued):
-            next_row = row + job.stride
-            m.d.sync += [
-                word.eq(Mux(last, 0, word + 1)),
-                address.eq(Mux(last, next_row, address + 1)),
-            ]
-            with m.If(last):
-                m.d.sync += [row.eq(next_row), rows.eq(rows + 1)]
-        with m.If(self.jobs.ready):
-            m.d.sync += active.eq(self.jobs.valid)
-            with m.If(self.jobs.valid):
-                m.d.sync += [
-                    job.eq(self.jobs.payload),
-                    row.eq(self.jobs.p.base),
-                    address.eq(self.jobs.p.base),
-                    word.eq(0),
-                    rows.eq(0),
-                ]
         both = self.port.words.valid & queue.o.valid
-        tail = queue.o.p.tail
+        left = queue.o.p.tail
         content: Value = self.port.words.payload
         if self.tails:
-            kept = [(tail == 0) | (byte < tail) for byte in range(self.word_bytes - 1)]
-            content = content & Cat(*(keep.replicate(8) for keep in kept), (tail == 0).replicate(8))
+            kept = [(left == 0) | (byte < left) for byte in range(self.word_bytes - 1)]
+            content = content & Cat(*(keep.replicate(8) for keep in kept), (left == 0).replicate(8))
         m.d.comb += [
             self.o.valid.eq(both),
             self.o.p.data.eq(content),

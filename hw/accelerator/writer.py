@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import write_job_layout, write_signature
+from hw.accelerator.row_walk import walk_rows
 
 
 class Writer(wiring.Component):
@@ -33,37 +34,14 @@ class Writer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        job = Signal(self.jobs.payload.shape(), reset_less=True)
-        active, taken = Signal(), Signal()
-        row, address = Signal(self.address_bits), Signal(self.address_bits)
-        word, rows = Signal.like(job.words), Signal.like(job.rows)
-        last = Signal()
+        taken = Signal()
+        walk = walk_rows(m, self.jobs, taken, self.address_bits)
         m.d.comb += [
-            last.eq(word == job.words - 1),
-            self.port.requests.valid.eq(active & self.i.valid),
-            self.port.requests.p.address.eq(address),
+            self.port.requests.valid.eq(walk.active & self.i.valid),
+            self.port.requests.p.address.eq(walk.address),
             self.port.requests.p.data.eq(self.i.payload),
-            self.i.ready.eq(active & self.port.requests.ready),
-            taken.eq(active & self.i.valid & self.port.requests.ready),
-            self.finished.eq(taken & last & (rows == job.rows - 1)),
-            self.jobs.ready.eq(~active | self.finished),
+            self.i.ready.eq(walk.active & self.port.requests.ready),
+            taken.eq(self.i.valid & self.i.ready),
+            self.finished.eq(taken & walk.done),
         ]
-        with m.If(taken):
-            next_row = row + job.stride
-            m.d.sync += [
-                word.eq(Mux(last, 0, word + 1)),
-                address.eq(Mux(last, next_row, address + 1)),
-            ]
-            with m.If(last):
-                m.d.sync += [row.eq(next_row), rows.eq(rows + 1)]
-        with m.If(self.jobs.ready):
-            m.d.sync += active.eq(self.jobs.valid)
-            with m.If(self.jobs.valid):
-                m.d.sync += [
-                    job.eq(self.jobs.payload),
-                    row.eq(self.jobs.p.base),
-                    address.eq(self.jobs.p.base),
-                    word.eq(0),
-                    rows.eq(0),
-                ]
         return m

@@ -4,7 +4,6 @@
 process, with whatever faults and pauses they ask for. ``sim/accelerator/native.cpp`` is the loop.
 """
 
-import subprocess
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from hw.verilog import VerilogPlatform
 from sim.accelerator.machine_text import machine_verilog
 from sim.build import CACHE, EXECUTABLE, Recipe
 from sim.build import build as build_recipe
+from sim.execution import execute
 
 MAIN = Path(__file__).with_name("native.cpp")
 
@@ -168,23 +168,8 @@ class MachineSimulator:
             return [_outcome(job, index, folder, told) for index, job in enumerate(listed)]
 
     def _execute(self, folder: Path, limit_seconds: float | None) -> list[list[str]]:
-        try:
-            told = subprocess.run(
-                [str(self.executable), str(folder)],
-                capture_output=True,
-                text=True,
-                timeout=limit_seconds,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise TimeoutError(f"the simulation took more than {limit_seconds} s") from None
-        if told.returncode == _BUS_ERROR:
-            raise MachineError(told.stderr.strip())
-        if told.returncode:
-            raise RuntimeError(
-                f"the simulation ended with code {told.returncode}: {told.stderr.strip()}"
-            )
-        return [line.split() for line in told.stdout.splitlines()]
+        told = execute(self.executable, folder, limit_seconds, {_BUS_ERROR: MachineError})
+        return [line.split() for line in told.splitlines()]
 
 
 def build(
