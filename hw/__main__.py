@@ -33,7 +33,7 @@ def list_blocks() -> None:
 
     click.echo(f"{BLOCK}: {SUMMARY}")
     choices = f"--config {'|'.join(PLANS)}  --feeder {'|'.join(FEEDERS)}"
-    click.echo(f"  {BLOCK:{width}}  {choices}; not for area")
+    click.echo(f"  {BLOCK:{width}}  {choices}")
 
 
 @main.command()
@@ -108,6 +108,10 @@ def generate(name: str, folder: Path, **choices: Any) -> None:
     type=click.Choice(["signed", "unsigned", "either"]),
     help="Blocks for such inputs, each against fixed for the same; several may be given.",
 )
+@click.option("--config", metavar="tiny|small|mulcim", default="tiny", show_default=True,
+              help="Sizes of the accelerator.")  # fmt: skip
+@click.option("--feeder", metavar="pairs|fixed|ring|spill-2", default="pairs", show_default=True,
+              help="Of the accelerator's macros.")  # fmt: skip
 @click.option("--jobs", default=2, help="Yosys runs at a time.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write JSON.")
 def area(
@@ -118,18 +122,29 @@ def area(
     codes: Path | None,
     unsigned: bool,
     input_signs: tuple[Sign, ...],
+    config: str,
+    feeder: str,
     jobs: int,
     json_file: Path | None,
 ) -> None:
-    """Cells, transistors, storage and depth of blocks, against fixed of the same run."""
+    """Cells, transistors, storage and depth of blocks, against fixed of the same run.
+
+    `accelerator` is a whole machine, minutes even if it is tiny, and never among all blocks; its
+    definitions follow, each measured once.
+    """
+    from hw.accelerator.package import BLOCK
     from hw.area.command import choose_libraries, measure_blocks, read_codes, show, table_names
+    from hw.area.machine import measure_machine
     from hw.area.table import as_data
     from hw.yosys import version, write_atomically
 
     chosen = choose_libraries(libraries, liberty)
     vectors = None if codes is None else read_codes(codes)
-    selected = names if names and not every else table_names()
+    blocks = [name for name in names if name != BLOCK]
+    selected = blocks if names and not every else table_names()
     rows = measure_blocks(selected, chosen, vectors, not unsigned, jobs, input_signs)
+    if BLOCK in names:
+        rows += measure_machine(config, feeder, chosen)
     show(rows)
     if json_file is not None:
         content: dict[str, Any] = {"yosys": version(), "blocks": as_data(rows)}

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from golden.spec import MacroSpec, Sign
+from hw.accelerator.package import BLOCK
 from hw.area.design import Design
 from hw.area.library import CMOS, GATES, SMALLEST, Library, liberty_library
 from hw.area.measure import Area, measure
-from hw.area.table import Row, area_table, speed_table
+from hw.area.table import Row, area_table, module_table, speed_table
 from hw.catalog.selection import BLOCKS, DEFAULT, Selection, names, select
 from hw.macro.plan import MacroPlan
 from hw.macro.schedule import cycles
@@ -176,3 +177,6 @@ def show(rows: Sequence[Row]) -> None:
         if any(row.products for row in mine):
             title = f"Speed per area against fixed of this run, {library}"
             console.print(speed_table([row for row in mine if row.products], title))
+        for row in mine:
+            if row.kind == BLOCK:
+                console.print(module_table(row, f"All copies of what {row.name} is made of"))

@@ -22,8 +22,11 @@ class Design:
     storage_bits: int
 
     @classmethod
-    def of(cls, component: Any) -> "Design":
-        """Emit ``component`` with gates and black boxes; its storage comes from its spec."""
+    def of(cls, component: Any, bitcells: int | None = None) -> "Design":
+        """Emit ``component`` with gates and black boxes.
+
+        Its ``bitcells``, bits of weight, come from its spec where nobody tells them.
+        """
         platform = AreaPlatform()
         name = getattr(component, "key", "top")
         modules = tuple(definitions(component, name, platform))
@@ -33,7 +36,8 @@ class Design:
             for box, count in module.black_boxes.items():
                 boxes[box] += count * copies[module.name]
         memories = sum(platform.memory_bits.get(box, 0) * count for box, count in boxes.items())
-        bitcells = bitcell_count(component) if set(boxes) - set(platform.memory_bits) else 0
+        if bitcells is None:
+            bitcells = bitcell_count(component) if set(boxes) - set(platform.memory_bits) else 0
         return cls(name=name, modules=modules, copies=copies, storage_bits=bitcells + memories)
 
     def stubs(self, module: Definition) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from hw.area.library import GATE_EQUIVALENT
 from hw.area.measure import Area
 
 BASELINE = "fixed"
@@ -100,6 +101,20 @@ def area_table(rows: Sequence[Row], title: str) -> Table:
         ratio = _ratio(figures(row, rows)["times_fixed"])
         numbers = [area.cells, *sizes]
         table.add_row(row.name, *map(_whole, numbers), ratio, *map(_whole, stored))
+    return table
+
+
+def module_table(row: Row, title: str) -> Table:
+    """What each definition of a block adds, without those that it places."""
+    micrometres = row.area.square_micrometres is not None
+    table = _table(title, ["definition", "copies", "cells", "um2" if micrometres else "GE",
+                           "flip-flops"])  # fmt: skip
+    for module in row.area.modules:
+        copies = module.copies
+        size = module.square_micrometres if micrometres else module.transistors / GATE_EQUIVALENT
+        cells = sum(module.cells.values())
+        numbers = [copies, copies * cells, copies * (size or 0), copies * module.flip_flops]
+        table.add_row(module.name, *map(_whole, numbers))
     return table
 
 
