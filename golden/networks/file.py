@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import operator_spec, spec, table_spec
+from golden import movement_spec, operator_spec, spec, table_spec
 from golden.graph import Graph, Operator, Tensor
 from golden.networks.check import check_network
 
@@ -31,7 +31,7 @@ _NAMES = {"b1": "BOOL", "i1": "I8", "i2": "I16", "i4": "I32", "i8": "I64", "u1":
 _DTYPES = {name: np.dtype(code) for code, name in _NAMES.items()}
 _SPECS: dict[str, Callable[..., Any]] = {
     name: kind
-    for module in (spec, table_spec, operator_spec)
+    for module in (spec, table_spec, operator_spec, movement_spec)
     for name, kind in vars(module).items()
     if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from golden.integer import Integers
-from golden.operator_spec import ConcatSpec
+from golden.movement_spec import ConcatSpec
 
 
 def concat(spec: ConcatSpec, *tensors: np.ndarray) -> Integers:

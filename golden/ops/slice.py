@@ -3,7 +3,7 @@
 import numpy as np
 
 from golden.integer import Integers
-from golden.operator_spec import ReshapeSpec, SliceSpec
+from golden.movement_spec import ReshapeSpec, SliceSpec
 
 
 def slice_rows(spec: SliceSpec, x: np.ndarray) -> Integers:

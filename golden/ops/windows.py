@@ -6,7 +6,7 @@ Letters: S size of a spatial axis, K window, P padding, C channels; O = (S + P -
 import numpy as np
 
 from golden.integer import Integers
-from golden.operator_spec import WindowSpec
+from golden.movement_spec import WindowSpec
 
 
 def windows(spec: WindowSpec, x: np.ndarray) -> Integers:

@@ -7,20 +7,17 @@ import numpy as np
 
 from golden.graph import Operator
 from golden.integer import saturate
+from golden.movement_spec import ConcatSpec, ReshapeSpec, SliceSpec, WindowSpec
 from golden.operator_spec import (
-    ConcatSpec,
     DeltaSpec,
     LayerNormSpec,
     NormalizeSpec,
     PoolSpec,
-    ReshapeSpec,
     ResidualAddSpec,
     SimilaritySpec,
-    SliceSpec,
     SoftmaxSpec,
     TopKSpec,
     WindowPoolSpec,
-    WindowSpec,
 )
 from golden.quantization.attention_forms import ATTENTION_FORMS
 from golden.quantization.builder import IntegerBuilder

@@ -5,16 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from golden.movement_spec import ConcatSpec, ReshapeSpec, SliceSpec, WindowSpec
 from golden.networks.run import INTEGER_OPERATORS, REAL_OPERATORS
-from golden.operator_spec import (
-    ConcatSpec,
-    ReshapeSpec,
-    SimilaritySpec,
-    SliceSpec,
-    TopKSpec,
-    WindowPoolSpec,
-    WindowSpec,
-)
+from golden.operator_spec import SimilaritySpec, TopKSpec, WindowPoolSpec
 from golden.ops.affine import affine
 from golden.ops.concat import concat, prepend
 from golden.ops.multiply import multiply
