@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from golden.graph import Operator
-from hw.program.compiler.attention import Numbers, Operands, require_spec
+from hw.program.compiler.attention import Operands
 from hw.program.compiler.build import Build
 from hw.program.compiler.cells import ONE
+from hw.program.compiler.head_numbers import Numbers, require_spec
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.lengths import Length
 from hw.program.compiler.schedule import Change

@@ -9,9 +9,10 @@ from golden.graph import Operator
 from golden.operator_spec import AdditiveAttentionSpec, AttentionRecurrentSpec
 from hw.program.compiler import vector
 from hw.program.compiler.additive import Additive
-from hw.program.compiler.attention import Numbers, Operands, require_spec
+from hw.program.compiler.attention import Operands
 from hw.program.compiler.build import Build
 from hw.program.compiler.cells import ONE, Cell, Weights
+from hw.program.compiler.head_numbers import Numbers, require_spec
 from hw.program.compiler.layout import Layout, Place
 from hw.program.compiler.loop import rows_loop
 
