@@ -52,7 +52,7 @@ class Board:
     enables
         Further outputs that the serial line needs high.
     loader
-        Its name in openFPGALoader.
+        Its name in openFPGALoader; none where ``icesprog`` loads it, which takes no name.
     note
         Where the serial line is.
     """
@@ -162,7 +162,6 @@ BOARDS = {
             module="icesugar",
             platform="ICESugarPlatform",
             clock=12_000_000,
-            loader="ice40_generic",
         ),
         Board(name="sim", chip=CHIPS["LFE5U-85F"], note="a pseudo-terminal, in Verilator"),
         Board(name="sim-ice40", chip=CHIPS["iCE40UP5K"], note="a pseudo-terminal, in Verilator"),

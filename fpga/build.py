@@ -17,6 +17,7 @@ from hw.yosys import write_atomically
 ROOT = Path("build/fpga")
 NAME = "top"
 REPORT = "report.json"
+DISTRIBUTED_RAM = Path(__file__).with_name("distributed_ram.v")
 
 _CELLS = {
     "ecp5": {"tables": "TRELLIS_COMB", "registers": "TRELLIS_FF", "memories": "DP16KD"}
@@ -93,11 +94,12 @@ def make_files(board: Board, design: Design) -> dict[str, bytes]:
         synth_opts=list(design.synthesis),
         **({"script_after_read": "\n".join(design.before)} if design.before else {}),
         # The netlist that nextpnr is given, as Verilog too.
-        script_after_synth=f"write_verilog -noattr {NAME}.netlist.v",
+        script_after_synth="\n".join((*design.after, f"write_verilog -noattr {NAME}.netlist.v")),
     )
+    files = {DISTRIBUTED_RAM.name: DISTRIBUTED_RAM.read_text()} if design.after else {}
     return {
         name: content if isinstance(content, bytes) else content.encode()
-        for name, content in plan.files.items()
+        for name, content in (files | plan.files).items()
     }
 
 

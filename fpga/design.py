@@ -23,8 +23,8 @@ class Design(ABC):
         Of its chip's that it needs, where not every chip of the family has them.
     synthesis
         Further options of Yosys' synthesis for the family.
-    before
-        Commands of Yosys before it.
+    before, after
+        Commands of Yosys before and after it; they find ``fpga/distributed_ram.v`` beside them.
     routing
         Further options of nextpnr.
     """
@@ -36,6 +36,7 @@ class Design(ABC):
     multipliers: int = 0
     synthesis: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
     routing: tuple[str, ...] = ()
 
     @property
@@ -58,11 +59,14 @@ class StreamDesign(Design):
         Its spec and plan.
     depth
         Words that each of its outputs can keep.
+    by_turns
+        Its input streams wait for each other: none can be sent whole.
     """
 
     row: str
     point: Point
     depth: int = 512
+    by_turns: bool = False
 
     @property
     def operator(self) -> Operator:

@@ -20,6 +20,12 @@ COMPACT = (
 )
 """What an accelerator needs of Yosys to fit its chip."""
 
+NARROW = ("-nowidelut",)
+"""Tables of four inputs only: those put together to larger ones crowd the wires around them."""
+
+LOCAL = ("techmap -max_iter 1 -map distributed_ram.v",)
+"""Eight thousand address pins of small memories without a wire to the chip's one zero."""
+
 
 def _designs(*designs: Design) -> dict[str, Design]:
     return {design.name: design for design in designs}
@@ -59,6 +65,7 @@ ECP5 = _designs(
             plan=EnginePlan(head_size=8, lanes=8, rows=16, longest=256, output_lanes=4),
         ),
         megahertz=40,
+        by_turns=True,
     ),
     AcceleratorDesign(
         name="accelerator",
@@ -68,7 +75,9 @@ ECP5 = _designs(
         tables=54_000,
         memories=97,
         multipliers=98,
+        synthesis=NARROW,
         before=COMPACT,
+        after=LOCAL,
         routing=("--router", "router2"),
     ),
     AcceleratorDesign(
@@ -79,7 +88,9 @@ ECP5 = _designs(
         tables=54_000,
         memories=97,
         multipliers=98,
+        synthesis=NARROW,
         before=COMPACT,
+        after=LOCAL,
         routing=("--router", "router2"),
     ),
 )

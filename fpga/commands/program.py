@@ -12,21 +12,25 @@ from fpga.design import Design
 
 LOADER = "openFPGALoader"
 
+ICESPROG = "icesprog"
+"""For iCESugar, which openFPGALoader does not know; it always writes the flash."""
+
 
 @click.command(name="program")
 @click.argument("board_name", metavar="BOARD")
 @click.argument("design_name", metavar="DESIGN")
 @click.option("--flash", is_flag=True, help="Keep it over power cycles.")
 def program(board_name: str, design_name: str, flash: bool) -> None:
-    """Print openFPGALoader's command line for DESIGN on BOARD, and run it where the tool is."""
+    """Print the command line that loads DESIGN into BOARD, and run it where the tool is."""
     chosen = board(board_name)
     command = command_line(chosen, chosen.design(design_name), flash)
+    tool = command[0]
     click.echo(shlex.join(command))
-    if shutil.which(LOADER) is None:
-        click.echo(f"{LOADER} is not on PATH: install it, or run this line where it is", err=True)
+    if shutil.which(tool) is None:
+        click.echo(f"{tool} is not on PATH: install it, or run this line where it is", err=True)
         return
     if subprocess.run(command, check=False).returncode:
-        raise click.ClickException(f"{LOADER} failed: see above; is {board_name} plugged in?")
+        raise click.ClickException(f"{tool} failed: see above; is {board_name} plugged in?")
 
 
 def command_line(chosen: Board, design: Design, flash: bool = False) -> list[str]:
@@ -38,4 +42,6 @@ def command_line(chosen: Board, design: Design, flash: bool = False) -> list[str
             f"{bitstreams[0].parent} holds no bitstream: "
             f"run `make bitstream BOARD={chosen.name} DESIGN={design.name}`"
         )
+    if not chosen.loader:
+        return [ICESPROG, str(found[0])]
     return [LOADER, "--board", chosen.loader, *(["--write-flash"] if flash else []), str(found[0])]

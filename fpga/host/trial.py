@@ -36,7 +36,9 @@ def run_trial(port: Port, board: Board, design: StreamDesign, seed: int, count: 
     beats = pack_inputs(ports, stimulus)
     order = sorted(beats, key=lambda name: len((stimulus.after or {}).get(name, {})))
     host = StreamHost(client, ports, design.depth)
-    results = host.run({name: beats[name] for name in order}, stimulus.outputs)
+    results = host.run(
+        {name: beats[name] for name in order}, stimulus.outputs, by_turns=design.by_turns
+    )
     # Golden is told the order: a stream's beats all come before those of the next.
     cycles = {name: np.full(len(beats[name]), k) for k, name in enumerate(order)}
     for name, fields in row.golden(point, stimulus, cycles).items():

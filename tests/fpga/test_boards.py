@@ -123,6 +123,9 @@ def test_programming_wants_a_bitstream(tmp_path, monkeypatch):
     (folder / "top.bin").touch()
     command = command_line(one, one.design("macro"), flash=True)
     assert command[:4] == ["openFPGALoader", "--board", "ice40_generic", "--write-flash"]
+    other = board("icesugar")
+    (tmp_path / "icesugar").symlink_to(tmp_path / "icebreaker")
+    assert command_line(other, other.design("macro"))[0] == "icesprog"
 
 
 def test_a_tool_that_refuses_names_its_reason(tmp_path):
