@@ -1,5 +1,6 @@
 """Rows of the whole accelerator."""
 
+from collections.abc import Callable
 from typing import Any
 
 from docs.figures.figure import Figure
@@ -15,9 +16,17 @@ def _encoder(*runs: Any) -> str:
     return "; ".join(told)
 
 
-def _feeders(balanced: Any, fixed: Any) -> str:
-    cycles = [figures["sentences"][0]["cycles"] for figures in (fixed, balanced)]
-    return f"{cycles[0]:,} / {cycles[1]:,} = {cycles[0] / cycles[1]:.2f}"
+def _feeders(*runs: Any) -> str:
+    """Of each length, first all with ``fixed``, then all with the default plan."""
+    half = len(runs) // 2
+    told = []
+    for fixed, balanced in zip(runs[:half], runs[half:], strict=True):
+        sentence, other = fixed["sentences"][0], balanced["sentences"][0]
+        ratio = sentence["cycles"] / other["cycles"]
+        told.append(
+            f"{sentence['tokens']}: {sentence['cycles']:,} / {other['cycles']:,} = {ratio:.2f}"
+        )
+    return "; ".join(told)
 
 
 def _model(*runs: Any) -> str:
@@ -38,41 +47,45 @@ def _programs(figures: Any) -> str:
     return f"{figures['equal']:,}, {len(figures['wrong'])}, {len(figures['refused'])}"
 
 
-BOTH = "python -m sim prove --again encoder-128 encoder-fixed-128"
-ENCODERS = ("encoder-16", "encoder-128")
+def _again(*names: str) -> str:
+    return f"python -m sim prove --again {' '.join(names)}"
+
+
+def _figure(text: str, names: tuple[str, ...], value: Callable[..., str]) -> Figure:
+    return Figure(text=text, result=names[0], more=names[1:], value=value, command=_again(*names))
+
+
+LENGTHS = ("16", "128", "512")
+DEFAULT, SAME = (tuple(f"encoder-{form}{length}" for length in LENGTHS) for form in ("", "same-"))
+SPEEDS = ("encoder-128", "encoder-fixed-128")
 ACCELERATOR_FIGURES = (
-    Figure(
-        text="the whole encoder on `mulcim` (RTL), default plan: cycles; a layer's over the least",
-        result=ENCODERS[0],
-        more=ENCODERS[1:],
-        value=_encoder,
-        command="python -m sim prove --again encoder-16 encoder-128",
+    _figure(
+        "the whole encoder on `mulcim` (RTL), default plan: cycles; a layer's over the least",
+        DEFAULT,
+        _encoder,
     ),
-    Figure(
-        text="the same with `fixed`",
-        result="encoder-fixed-128",
-        value=_encoder,
+    _figure("the same with `fixed` and a program of its own", ("encoder-fixed-128",), _encoder),
+    _figure("the same at 16 bytes a cycle", ("encoder-narrow-16", "encoder-narrow-128"), _encoder),
+    _figure(
+        "the same with attention on the cores", ("encoder-cores-16", "encoder-cores-128"), _encoder
     ),
-    Figure(
-        text="the whole encoder, 128 tokens: cycles of `fixed` over those of the default plan",
-        result="encoder-128",
-        more=("encoder-fixed-128",),
-        value=_feeders,
-        command=BOTH,
+    _figure(
+        "the whole encoder by tokens: cycles of `fixed` over the default plan's, one program",
+        (*SAME, *DEFAULT),
+        _feeders,
     ),
-    Figure(
-        text="the model's cycles beside those of the three runs, %",
-        result=ENCODERS[0],
-        more=(*ENCODERS[1:], "encoder-fixed-128"),
-        value=_model,
-        command=f"{BOTH} encoder-16",
+    _figure(
+        "the same at 128 tokens, `fixed` with a program of its own",
+        ("encoder-fixed-128", "encoder-128"),
+        _feeders,
     ),
-    Figure(
-        text="`mulcim` simulated, million MACs a wall second: default plan, `fixed`",
-        result="encoder-128",
-        more=("encoder-fixed-128",),
-        value=_speed,
-        command=BOTH,
+    _figure(
+        "the model's cycles beside those of the RTL, %: default plan by tokens, `fixed`",
+        (*DEFAULT, "encoder-fixed-128"),
+        _model,
+    ),
+    _figure(
+        "`mulcim` simulated, million MACs a wall second: default plan, `fixed`", SPEEDS, _speed
     ),
     Figure(
         text="random programs on `tiny` (RTL): equal to golden, different, networks refused",

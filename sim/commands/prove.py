@@ -39,6 +39,17 @@ BITSTREAM_CIRCUITS = {
 }
 """What a bitstream holds besides the link."""
 
+ENCODERS = {
+    "": (("16", "128", "512"), ()),
+    "fixed-": (("128",), ("--feeder", "fixed", "--row-cycles", "8")),
+    # The default plan's program on other macros.
+    "same-": (("16", "128", "512"), ("--feeder", "fixed")),
+    # 16 bytes a cycle.
+    "narrow-": (("16", "128"), ("--bus-pace", "4")),
+    "cores-": (("16", "128"), ("--attention", "cores")),
+}
+"""Runs of the whole sentence encoder: lengths and options."""
+
 STEPS: dict[str, tuple[str, ...]] = {
     "accuracy": ("golden", "accuracy"),
     "ratios": ("sim", "ratios"),
@@ -66,11 +77,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "engine": ("sim", "engine"),
     "area-engine": ("hw", "area", "--library", "gates", "engine"),
-    "encoder-16": ("sim", "encoder", "--tokens", "16"),
-    "encoder-128": ("sim", "encoder", "--tokens", "128"),
-    "encoder-fixed-128": (
-        *("sim", "encoder", "--tokens", "128", "--feeder", "fixed", "--row-cycles", "8"),
-    ),
+    **{
+        f"encoder-{name}{tokens}": ("sim", "encoder", "--tokens", tokens, *options)
+        for name, (lengths, options) in ENCODERS.items()
+        for tokens in lengths
+    },
     "networks-rtl": ("sim", "networks", "--trace"),
     "accelerator-programs": ("sim", "programs", "--count", "10000"),
     "accelerator-faults": ("sim", "faults", "--count", "1200", "--seed", "1"),
@@ -129,10 +140,10 @@ CIRCUITS |= {f"mutate-{name.replace('_', '-')}": (f"hw.ops.{name}",) for name in
 CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
 CIRCUITS |= dict.fromkeys(
-    ("encoder-16", "encoder-128", "encoder-fixed-128", "networks-rtl", "accelerator-programs"),
+    (*(name for name in STEPS if name.startswith("encoder-")), "networks-rtl"),
     ("hw.accelerator.accelerator",),
 )
-CIRCUITS["accelerator-faults"] = ("hw.accelerator.accelerator",)
+CIRCUITS["accelerator-programs"] = CIRCUITS["accelerator-faults"] = CIRCUITS["networks-rtl"]
 CIRCUITS["board-vit"] = CIRCUITS["board-netra"] = ("fpga.accelerator", "fpga.hosted")
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
