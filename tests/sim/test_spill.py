@@ -27,10 +27,8 @@ TINY = PLANS["tiny"]
 CROWDED = {
     "sentence encoder": 448,
     "clip text": 358,
-    "imagebind depth": 448,
     "vilbert": 701,
     "visual_bert": 448,
-    "vit, overlapping": 358,
 }
 """Words of a buffer that each can do with, of 8,192 that the machine has."""
 

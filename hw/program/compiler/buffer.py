@@ -2,15 +2,19 @@
 
 from hw.program.compiler.layout import Block
 
+LARGE = 8
+"""A large block is more than this part of the buffer."""
+
 
 class Buffer:
     """First fit from where the last block ended, so that what was freed last is reused last.
 
-    An instruction that writes where another still reads must wait for it.
+    An instruction that writes where another still reads must wait for it. ``packed`` is for what
+    hardly fits: small blocks as low as they fit, large ones as high, so that there is room between.
     """
 
-    def __init__(self, words: int) -> None:
-        self.words = words
+    def __init__(self, words: int, packed: bool = False) -> None:
+        self.words, self.packed = words, packed
         self.most = 0
         """The highest word that was ever given away."""
         self._blocks: list[Block] = []
@@ -23,12 +27,16 @@ class Buffer:
 
     def fits(self, words: int) -> bool:
         """Whether there are that many words side by side."""
-        return self._fit(words, 0) is not None
+        return self._fit_low(words) is not None
 
     def allocate(self, words: int, what: str) -> Block:
         """A block of that many words."""
-        for start in (self._next, 0):
-            first = self._fit(words, start)
+        if self.packed:
+            finds = [self._fit_high if words > self.words // LARGE else self._fit_low]
+        else:
+            finds = [self._fit_next, self._fit_low]
+        for find in finds:
+            first = find(words)
             if first is not None:
                 block = Block(first=first, words=words)
                 self._blocks.append(block)
@@ -48,6 +56,20 @@ class Buffer:
     def free(self, block: Block) -> None:
         """Take a block back."""
         self._blocks.remove(block)
+
+    def _fit_next(self, words: int) -> int | None:
+        return self._fit(words, self._next)
+
+    def _fit_low(self, words: int) -> int | None:
+        return self._fit(words, 0)
+
+    def _fit_high(self, words: int) -> int | None:
+        end = self.words
+        for block in reversed(self._blocks):
+            if block.first + block.words <= end - words:
+                break
+            end = block.first
+        return end - words if end >= words else None
 
     def _fit(self, words: int, start: int) -> int | None:
         for block in self._blocks:

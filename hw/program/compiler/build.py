@@ -31,6 +31,7 @@ class Build:
         layouts: dict[str, Layout],
         plan: CompilerPlan,
         trace: bool,
+        packed: bool = False,
     ) -> None:
         self.graph = graph
         self.machine = machine
@@ -39,7 +40,7 @@ class Build:
         self.plan = plan
         self.trace = trace
         self.memory = Memory()
-        self.buffer = Buffer(machine.buffer_words)
+        self.buffer = Buffer(machine.buffer_words, packed)
         self.spills = Spills()
         self.schedule = Schedule()
         self.places: dict[str, Place] = {}

@@ -45,6 +45,8 @@ class Spills:
         self._kept: set[str] = set()
         self._held: set[str] = set()
         self._away: dict[str, Away] = {}
+        self.moved = 0
+        """Words that went to memory."""
 
     def plan(self, steps: Sequence[Step], outer: Mapping[str, str]) -> None:
         """The steps to come; ``outer`` is the tensor that another is made inside of."""
@@ -110,6 +112,7 @@ class Spills:
         region = build.memory.reserve(f"{names[0]} (spilled, {block.words} words)", size)
         away = Away(places=places, block=block, region=region)
         _move(build, "store", away, block)
+        self.moved += block.words
         build.buffer.free(block)
         self._away |= dict.fromkeys(names, away)
         return True
