@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ class Format:
 
     kind
         "rows" of 16 bits, "codes", "scaled" (a header word with the row's scale, then codes),
-        "ids" of 32 bits, "mask" (a word per block of keys), "hidden" (a mask as a row of 16 bits,
+        "scales" (those header words: mantissas, then exponents), "ids" of 32 bits, "mask" (a
+        word per block of keys), "hidden" (a mask as a row of 16 bits,
         the lowest integer where a key is hidden) or "results" (index and value a word).
     address, pitch
         Bytes: where the first row begins, from row to row.
@@ -79,6 +80,10 @@ class Format:
         places = self.address + self.pitch * np.arange(rows)[:, None] + columns
         if self.kind in {"codes", "scaled"}:
             return memory[places].view(np.int8).astype(np.int64).reshape(shape)
+        if self.kind == "scales":
+            low, middle, high = (memory[places + byte].astype(np.int64) for byte in range(3))
+            exponent = ((high & 63) ^ 32) - 32
+            return np.stack([low | middle << 8, exponent]).reshape(2, *shape[:-1])
         if self.kind == "results":
             parts = [memory[places + byte].astype(np.int64) << (8 * byte) for byte in range(4)]
             value = sum(parts)
@@ -92,9 +97,15 @@ class Format:
     def place(self, index: tuple[int, ...], lengths: Mapping[str, int]) -> int:
         """The first byte of an element of rows or codes, with the lengths that the shape names."""
         shape = self._sizes(lengths)
+        if self.kind == "scales":
+            index = (*index[1:], 0)
         flat = int(np.ravel_multi_index(index, shape))
         row, column = divmod(flat, shape[-1])
         return self.address + self.pitch * row + self.columns[column]
+
+    def headers(self) -> "Format":
+        """Of the row scales in front of codes: (2, rows), mantissas and exponents."""
+        return replace(self, kind="scales", shape=(*self.shape[:-1], 1), columns=(0,))
 
     def _sizes(self, lengths: Mapping[str, int]) -> tuple[int, ...]:
         return tuple(

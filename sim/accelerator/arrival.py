@@ -40,12 +40,10 @@ def arrival(
     stores = list(zip(places, cycles, strict=True))
     if name == TOKENS:
         return [cycle for place, cycle in stores if program.remarks[place] == TOKEN][index[0]]
-    traced = name not in program.outputs
-    format = program.traced[name] if traced else program.outputs[name]
+    format = program.outputs[name] if name in program.outputs else program.traced[name]
     byte = format.place(index, program.lengths(inputs))
-    remark = f"{name} (trace)" if traced else name
     for place, cycle in stores:
-        if program.remarks[place] == remark and _holds(program, place, byte, format):
+        if _holds(program, place, byte, format):
             return cycle
     raise ValueError(f"program {program.name!r} has no store of {name!r} at {index}")
 
@@ -53,5 +51,6 @@ def arrival(
 def _holds(program: Program, place: int, byte: int, format: Format) -> bool:
     """Whether a store takes this byte to memory: it may take some words of each row only."""
     one: Instruction = program.instructions[place]
+    address, size = program.symbols.get(program.remarks[place], (0, 0))
     first = (byte - one["address"]) % format.pitch
-    return byte >= one["address"] and first < one["words"] * program.machine.word_bytes
+    return address <= byte < address + size and first < one["words"] * program.machine.word_bytes

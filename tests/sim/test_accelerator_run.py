@@ -107,6 +107,25 @@ def test_a_difference_and_a_fault_are_told(machine: MachineSimulator) -> None:
         list(run_rtl(machine, replace(program, image=bytes(image)), [given]))
 
 
+def test_row_scales_are_compared_with_their_cycle(machine: MachineSimulator) -> None:
+    """They are header words in front of codes, which one store takes to memory."""
+    loaded = load("sentence encoder", TINY.machine)
+    program = compile_network(loaded.graph, TINY.machine, loaded.maximums, trace=True)
+    given = integer_inputs(loaded, sample(loaded.graph, 4, 4))
+    (run,) = run_rtl(machine, program, [given])
+    golden = golden_tensors(loaded, given)
+    codes, scales = "layer.0.attention.codes", "layer.0.attention.row_scale"
+    cycle = run.arrival(codes, (2, 5))
+    mantissa, exponent = golden[scales]
+    golden[scales] = np.stack([mantissa, exponent + (np.arange(4) == 2)])
+    told = first_difference(loaded.graph, run, golden)
+    assert told is not None
+    assert told.startswith(
+        f"tensor {scales!r} of operator {codes!r} (quantize) differs first at (1, 2), stored at "
+        f"cycle {cycle:,}: {exponent[2]}, not {exponent[2] + 1}; 1 of 8 differ"
+    )
+
+
 def test_a_wrong_token_is_told_with_its_cycle(machine: MachineSimulator) -> None:
     """Of a decoder, whose loop stores a token each time."""
     loaded = load("translator, post-norm", TINY.machine)
@@ -130,7 +149,7 @@ def test_a_wrong_token_is_told_with_its_cycle(machine: MachineSimulator) -> None
 def test_the_command(machine: MachineSimulator) -> None:
     result = CliRunner().invoke(main, ["run", "sentence encoder", "--input", "5", "--trace"])
     assert result.exit_code == 0, result.output
-    assert "bit-exact with golden: 39 tensors of each of 1 inputs" in result.output
+    assert "bit-exact with golden: 47 tensors of each of 1 inputs" in result.output
     result = CliRunner().invoke(main, ["run", "nothing"])
     assert result.exit_code == 1
     assert "'nothing' is no network and no file: one of minilm" in result.output
