@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import serial
 from fpga.boards import BOARDS, Board
 from fpga.design import Design
 from fpga.host.client import Client, LinkError, open_port
+from fpga.host.streams import StreamHost
 from fpga.host.trial import run_trial
 from fpga.simulation import program_of, served
 from sim.row import Mismatch
@@ -71,14 +73,34 @@ def port(program: Path) -> Iterator[serial.Serial]:
         yield opened
 
 
-@pytest.mark.parametrize("name", ["macro", "softmax"])
-def test_a_design_computes_what_golden_does(name):
-    design = BOARD.design(name)
-    with served(program_of(BOARD, design)) as terminal, open_port(terminal) as opened:
-        first = run_trial(opened, BOARD, design, seed=1, count=300)
+@pytest.mark.parametrize(
+    ("board", "name", "count"),
+    [("sim-ice40", "macro", 300), ("sim-ice40", "softmax", 300), ("sim", "engine", 60)],
+)
+def test_a_design_computes_what_golden_does(board, name, count):
+    chosen = BOARDS[board]
+    design = chosen.design(name)
+    with served(program_of(chosen, design)) as terminal, open_port(terminal) as opened:
+        first = run_trial(opened, chosen, design, seed=1, count=count)
         # A second session begins anew, whatever the first one left.
-        second = run_trial(opened, BOARD, design, seed=2, count=100)
-    assert first.beats["o"] >= 300 and second.beats["o"] >= 100
+        second = run_trial(opened, chosen, design, seed=2, count=count // 3)
+    assert first.beats["o"] >= count and second.beats["o"] >= count // 3
+
+
+def test_streams_that_wait_for_each_other_are_told_when_one_is_short(monkeypatch):
+    board, inner = BOARDS["sim"], StreamHost.run
+    design = board.design("engine")
+
+    def run(self: StreamHost, inputs: Any, outputs: Any, **options: Any) -> Any:
+        return inner(self, {**inputs, "jobs": inputs["jobs"][:1]}, outputs, **options)
+
+    monkeypatch.setattr(StreamHost, "run", run)
+    with (
+        served(program_of(board, design)) as terminal,
+        open_port(terminal) as opened,
+        pytest.raises(LinkError, match="takes no more beats of any stream: reset the board"),
+    ):
+        run_trial(opened, board, design, seed=1, count=60)
 
 
 def test_a_noisy_line_costs_time_only(port, macro):
