@@ -31,11 +31,13 @@ class Case:
 def random_case(seed: int, machine: Machine, runs: int = 1) -> Case:
     """Up to six steps of any kind, ``runs`` inputs of different lengths.
 
-    One network in four has its attention on the cores.
+    One network in four has its attention on the cores, beside those with linear attention and a mask.
     """
     real = _RandomNetwork(seed).graph
     samples = [sample(real, seed + index) for index in range(2)]
-    attention = "cores" if seed % 4 == 1 else "engine"
+    linear = any(one.kind == "linear_attention" for one in real.operators)
+    on_cores = seed % 4 == 1 or (linear and "mask" in real.inputs)
+    attention = "cores" if on_cores else "engine"
     graph = quantize_network(real, samples, settings(machine, attention))
     rng = np.random.default_rng(seed)
     inputs = [

@@ -150,5 +150,12 @@ def test_what_the_machine_does_not_compute_is_refused() -> None:
     )
     with pytest.raises(ValueError, match=r"'2.attention' has the spec .* quantise the network"):
         compile_network(replace(loaded.graph, operators=operators), TINY, loaded.maximums)
+    operators = tuple(
+        replace(one, spec=replace(one.spec, softmax=None)) if one.name == "1.attention" else one
+        for one in network(TINY, masked=True).graph.operators
+    )
+    mixed = replace(network(TINY, masked=True).graph, operators=operators)
+    with pytest.raises(ValueError, match="'mask' is read by attention of the engine and of the"):
+        compile_network(mixed, TINY, loaded.maximums)
     with pytest.raises(ValueError, match="attention must be one of engine, cores, not 'gpu'"):
         load("sentence encoder", TINY, attention="gpu")

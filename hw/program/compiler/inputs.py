@@ -43,19 +43,23 @@ def masks_behind(graph: Graph, name: str) -> tuple[Operator, ...]:
 
 def kind_of(graph: Graph, name: str) -> str:
     """Whether an input holds ids, a mask, the same mask as scores of hidden keys, or rows."""
-    behind = masks_behind(graph, name)
-    if behind:
-        return kind_of(graph, behind[0].name)
+    names = {name, *(one.name for one in masks_behind(graph, name))}
+    kinds = set()
     for operator in graph.operators:
         if operator.kind == "embedding" and operator.inputs[0] == name:
             return "ids"
         attends = operator.kind in {"attention", "additive_attention", "linear_attention"}
-        if attends and name in operator.inputs[3:]:
+        if attends and names & set(operator.inputs[3:]):
             whole_rows = operator.kind == "attention" and operator.spec.softmax is not None
-            return "hidden" if whole_rows else "mask"
-        if operator.kind == "attention_recurrent" and operator.inputs[-1] == name:
-            return "mask"
-    return "rows"
+            kinds.add("hidden" if whole_rows else "mask")
+        if operator.kind == "attention_recurrent" and operator.inputs[-1] in names:
+            kinds.add("mask")
+    if len(kinds) > 1:
+        raise ValueError(
+            f"the mask {name!r} is read by attention of the engine and of the cores: quantise the "
+            f"network with all of its attention on the cores"
+        )
+    return kinds.pop() if kinds else "rows"
 
 
 def load_input(build: Build, name: str, chain: tuple[Operator, ...]) -> Format:
