@@ -31,7 +31,7 @@ class Case:
 def random_case(seed: int, machine: Machine, runs: int = 1) -> Case:
     """Up to six steps of any kind, ``runs`` inputs of different lengths.
 
-    One network in four has its attention on the cores, beside those with linear attention and a mask.
+    One network in four has its attention on the cores, and where linear attention reads a mask.
     """
     real = _RandomNetwork(seed).graph
     samples = [sample(real, seed + index) for index in range(2)]
