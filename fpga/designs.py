@@ -23,6 +23,9 @@ COMPACT = (
 NARROW = ("-nowidelut",)
 """Tables of four inputs only: those put together to larger ones crowd the wires around them."""
 
+ROUTING = ("--router", "router2", "--placer-heap-beta", "0.75")
+"""Cells spread out, so that wires find room."""
+
 LOCAL = ("techmap -max_iter 1 -map distributed_ram.v",)
 """Eight thousand address pins of small memories without a wire to the chip's one zero."""
 
@@ -72,13 +75,13 @@ ECP5 = _designs(
         config="images",
         memory_bytes=1 << 17,
         megahertz=25,
-        tables=54_000,
-        memories=97,
+        tables=46_000,
+        memories=89,
         multipliers=98,
         synthesis=NARROW,
         before=COMPACT,
         after=LOCAL,
-        routing=("--router", "router2"),
+        routing=ROUTING,
     ),
     AcceleratorDesign(
         name="accelerator-words",
@@ -91,7 +94,7 @@ ECP5 = _designs(
         synthesis=NARROW,
         before=COMPACT,
         after=LOCAL,
-        routing=("--router", "router2"),
+        routing=ROUTING,
     ),
 )
 
