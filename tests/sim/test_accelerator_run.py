@@ -19,6 +19,7 @@ from sim.accelerator.inputs import integer_inputs
 from sim.accelerator.machine_bench import Job, MachineSimulator
 from sim.accelerator.networks import Loaded, load, settings
 from sim.accelerator.run import RunError, first_difference, golden_tensors, run_rtl, simulator
+from sim.accelerator.spans import spans
 
 TINY = PLANS["tiny"]
 
@@ -90,7 +91,13 @@ def test_a_difference_and_a_fault_are_told(machine: MachineSimulator) -> None:
     assert match is not None, told
     # Stopped at that cycle the machine has that tensor in memory, 500 cycles before it has not.
     cycle = int(match[1].replace(",", ""))
-    assert 500 < cycle < run.outcome.cycles
+    order = [i for i, one in enumerate(program.instructions) if one.unit != "sequencer"]
+    (stored,) = (
+        one
+        for one in spans(program, order, run.outcome.completions)
+        if program.remarks[one.place] == "layer.1.output (trace)"
+    )
+    assert cycle == stored.end > 500
     for limit, equal in ((cycle, True), (cycle - 500, False)):
         job = Job(
             image={0: wrong.memory(given)},
