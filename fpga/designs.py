@@ -67,7 +67,9 @@ ECP5 = _designs(
             spec=AttentionSpec(heads=1, key_block=8),
             plan=EnginePlan(head_size=8, lanes=8, rows=16, longest=256, output_lanes=4),
         ),
-        megahertz=40,
+        megahertz=25,
+        tables=17_000,
+        multipliers=108,
         by_turns=True,
     ),
     AcceleratorDesign(

@@ -27,7 +27,7 @@ VECTOR_OPERATORS = (
 """Rows of the operator table whose modules are called as they are."""
 
 BITSTREAMS = (
-    *(("ulx3s-12f", "macro"), ("ulx3s-85f", "softmax")),
+    *(("ulx3s-12f", "macro"), ("ulx3s-85f", "softmax"), ("orangecrab", "softmax")),
     *(("icebreaker", "macro"), ("icebreaker", "softmax"), ("icesugar", "softmax")),
 )
 """Boards and designs whose figures are kept."""
@@ -36,6 +36,8 @@ BITSTREAM_CIRCUITS = {
     "macro": ("hw.macro.macro", "hw.macro.pipelined"),
     "parallel": ("hw.macro.pipelined",),
     "softmax": ("hw.ops.softmax",),
+    "engine": ("hw.engine.engine",),
+    "accelerator": ("fpga.accelerator",),
 }
 """What a bitstream holds besides the link."""
 
