@@ -5,7 +5,7 @@ import click
 from fpga.build import ClockMissed
 from fpga.host.client import LinkError
 from fpga.tools import ToolError
-from golden.command_line import Commands, Entry
+from golden.commands.group import Commands, Entry
 from sim.build import BuildError
 from sim.row import Mismatch
 

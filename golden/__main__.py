@@ -2,7 +2,7 @@
 
 import click
 
-from golden.command_line import Commands, Entry
+from golden.commands.group import Commands, Entry
 
 COMMANDS = {
     "accuracy": Entry("accuracy", "accuracy", "The sentence encoder's integers against floats."),

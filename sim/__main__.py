@@ -2,7 +2,7 @@
 
 import click
 
-from golden.command_line import Commands, Entry
+from golden.commands.group import Commands, Entry
 from sim.build import BuildError
 from sim.traffic import StreamError
 
