@@ -31,6 +31,9 @@ COPY = """
 
 def job(folder, name, memory, arguments, fault=Fault.NONE, ends=None, stop=None):
     """Write the image of a program, and return what the bench is told of it."""
+    # The reset command is a fault; the pin leaves nothing of what was.
+    if stop is not None and stop[0] == "control":
+        fault = Fault.STOPPED
     state = registers.DONE if stop is None else registers.IDLE
     memory.tofile(folder / f"{name}.bin")
     values = {f"argument_{number}": value for number, value in enumerate(arguments, 1)}
