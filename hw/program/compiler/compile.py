@@ -53,15 +53,29 @@ def compile_network(
     maximums : the most of every length that the graph's inputs name
     trace : whether every tensor goes to memory, to be compared
 
+    What does not fit into the buffer at once is laid out in two ways; that which moves less counts.
     Raise ``ValueError`` for what does not fit, with the operator and the reason.
     """
     plan = CompilerPlan() if plan is None else plan
-    compiler = Compiler(graph, machine, maximums or {}, trace and decoding is None, plan, decoding)
-    if decoding is None:
-        compiler.run(graph.operators)
-    else:
-        compiler.decode(decoding)
-    return compiler.finish()
+    most, traced = maximums or {}, trace and decoding is None
+    told = ""
+    written = []
+    for packed in (False, True):
+        try:
+            compiler = Compiler(graph, machine, most, traced, plan, decoding, packed)
+            if decoding is None:
+                compiler.run(graph.operators)
+            else:
+                compiler.decode(decoding)
+        except ValueError as error:
+            told = told or str(error)
+            continue
+        written.append(compiler)
+        if not compiler.build.spills.moved:
+            break
+    if not written:
+        raise ValueError(told)
+    return min(written, key=lambda one: one.build.spills.moved).finish()
 
 
 class Compiler:
@@ -75,6 +89,7 @@ class Compiler:
         trace: bool,
         plan: CompilerPlan,
         decoding: Decoding | None,
+        packed: bool = False,
     ) -> None:
         self.graph = graph
         for operator in graph.operators:
@@ -88,7 +103,7 @@ class Compiler:
         self.by_host = steps_by_host(graph)
         host = {one.name for chain in self.by_host.values() for one in chain}
         layouts = Layouts(graph, machine.lanes, host).find()
-        self.build = Build(graph, machine, lengths, layouts, plan, trace)
+        self.build = Build(graph, machine, lengths, layouts, plan, trace, packed)
         self.build.inside = inside(graph, layouts)
         self.outer = {name: outer for name, (outer, *_) in self.build.inside.items()}
         for operator in graph.operators:
