@@ -67,11 +67,18 @@ ACCELERATOR_FIGURES = (
     _figure("the same with `fixed` and a program of its own", ("encoder-fixed-128",), _encoder),
     _figure("the same at 16 bytes a cycle", ("encoder-narrow-16", "encoder-narrow-128"), _encoder),
     _figure(
-        "the same with attention on the cores", ("encoder-cores-16", "encoder-cores-128"), _encoder
+        "the same with attention on the cores",
+        ("encoder-cores-16", "encoder-cores-128", "encoder-long-512"),
+        _encoder,
     ),
     _figure(
         "the whole encoder by tokens: cycles of `fixed` over the default plan's, one program",
         (*SAME, *DEFAULT),
+        _feeders,
+    ),
+    _figure(
+        "the same with attention on the cores",
+        ("encoder-long-same-512", "encoder-long-512"),
         _feeders,
     ),
     _figure(

@@ -49,6 +49,8 @@ ENCODERS = {
     # 16 bytes a cycle.
     "narrow-": (("16", "128"), ("--bus-pace", "4")),
     "cores-": (("16", "128"), ("--attention", "cores")),
+    "long-": (("512",), ("--attention", "cores", "--row-cycles", "8")),
+    "long-same-": (("512",), ("--attention", "cores", "--row-cycles", "8", "--feeder", "fixed")),
 }
 """Runs of the whole sentence encoder: lengths and options."""
 
