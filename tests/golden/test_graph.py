@@ -85,7 +85,7 @@ def test_describe_counts_products_and_bytes() -> None:
     build.apply("attention", "z", "y", "y", "y", shape=("tokens", 3), bits=16)
     first, second = describe(build.finish("z"), {"tokens": 5})
     assert first[:3] == ("y", "linear", (5, 3))
-    assert first[3:] == (5 * 8 * 3, 24, 30)
+    assert first[3:] == (5 * 8 * 3, 24, 30, False)
     assert second.macs == 2 * 5 * 5 * 3
     with pytest.raises(ValueError, match="needs a length for 'tokens'"):
         describe(build.finish("z"), {})
