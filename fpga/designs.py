@@ -23,8 +23,8 @@ COMPACT = (
 NARROW = ("-nowidelut",)
 """Tables of four inputs only: those put together to larger ones crowd the wires around them."""
 
-ROUTING = ("--router", "router2", "--placer-heap-beta", "0.75")
-"""Cells spread out, so that wires find room."""
+ROUTING = ("--router", "router2", "--no-tmdriv", "--placer-heap-beta", "0.9")
+"""Cells where their wires are shortest, whatever the clock: placed for time they do not route."""
 
 LOCAL = ("techmap -max_iter 1 -map distributed_ram.v",)
 """Eight thousand address pins of small memories without a wire to the chip's one zero."""
@@ -76,7 +76,7 @@ ECP5 = _designs(
         name="accelerator",
         config="images",
         memory_bytes=1 << 17,
-        megahertz=25,
+        megahertz=15,
         tables=46_000,
         memories=89,
         multipliers=98,
@@ -89,7 +89,7 @@ ECP5 = _designs(
         name="accelerator-words",
         config="words",
         memory_bytes=50 << 12,
-        megahertz=25,
+        megahertz=15,
         tables=54_000,
         memories=97,
         multipliers=98,
