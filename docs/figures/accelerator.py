@@ -73,7 +73,12 @@ ACCELERATOR_FIGURES = (
     ),
     _figure(
         "the whole encoder by tokens: cycles of `fixed` over the default plan's, one program",
-        (*SAME[:2], *DEFAULT[:2]),
+        (*SAME, *DEFAULT),
+        _feeders,
+    ),
+    _figure(
+        "the same with attention on the cores",
+        ("encoder-long-same-512", "encoder-long-512"),
         _feeders,
     ),
     _figure(
