@@ -54,13 +54,16 @@ def folder_of(board: Board, design: Design) -> Path:
     return ROOT / board.name / design.name
 
 
-def build(board: Board, design: Design, seed: int = 1) -> Report:
+def build(board: Board, design: Design, seed: int | None = None) -> Report:
     """Make the bitstream and return its report, which is also kept beside it.
+
+    Cells are placed with ``seed``, by default the design's.
 
     The folder holds every file and log of the tools; what was built of the same files is not built
     again. Raise ``ClockMissed`` if the design routed but is slower than its clock, ``ToolError`` if
     it does not fit.
     """
+    seed = design.seed if seed is None else seed
     folder = folder_of(board, design)
     files = make_files(board, design)
     digest = _digest(files, [seed, *design.routing])

@@ -27,6 +27,8 @@ class Design(ABC):
         Commands of Yosys before and after it; they find ``fpga/distributed_ram.v`` beside them.
     routing
         Further options of nextpnr.
+    seed
+        Of nextpnr's placement, where not every one routes.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Design(ABC):
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     routing: tuple[str, ...] = ()
+    seed: int = 1
 
     @property
     @abstractmethod

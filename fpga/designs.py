@@ -84,6 +84,7 @@ ECP5 = _designs(
         before=COMPACT,
         after=LOCAL,
         routing=ROUTING,
+        seed=7,
     ),
     AcceleratorDesign(
         name="accelerator-words",

@@ -18,11 +18,13 @@ from hw.yosys import write_atomically
 @click.command(name="build")
 @click.argument("board_name", metavar="BOARD")
 @click.argument("design_name", metavar="DESIGN")
-@click.option("--seed", type=int, default=1, help="Of nextpnr's placement.")
+@click.option("--seed", type=int, help="Of nextpnr's placement, if not the design's.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
 )
-def build_bitstream(board_name: str, design_name: str, seed: int, json_file: Path | None) -> None:
+def build_bitstream(
+    board_name: str, design_name: str, seed: int | None, json_file: Path | None
+) -> None:
     """Make the bitstream of DESIGN for BOARD; "all" stands for every one.
 
     Files and logs of the tools are kept in build/fpga/BOARD/DESIGN. A design that is slower than
@@ -44,7 +46,7 @@ def build_bitstream(board_name: str, design_name: str, seed: int, json_file: Pat
     Console().print(table_of(reports))
     if json_file is not None:
         lines = [asdict(report) | {"rate": rate(report)} for report in reports]
-        text = json.dumps({"seed": seed, "bitstreams": lines}, indent=2) + "\n"
+        text = json.dumps({"bitstreams": lines}, indent=2) + "\n"
         write_atomically(json_file, text.encode())
 
 
