@@ -38,7 +38,8 @@ def equivalence(jobs: int, json_file: Path | None) -> None:
     Console().print(_table(proofs))
     if json_file is not None:
         record = {
-            "inputs": sum(proof.compared for proof in proofs),
+            "inputs": sum(proof.compared for proof in proofs if proof.case in every),
+            "cycles": sum(proof.compared // 2 for proof in proofs if proof.case in macros),
             "cases": [_record(proof) for proof in proofs],
         }
         write_atomically(json_file, (json.dumps(record, indent=2) + "\n").encode())
