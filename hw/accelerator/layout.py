@@ -18,6 +18,8 @@ FIRST_SLOT = 5
 
 COUNT_BITS = 16
 
+SLOT_BITS = 32
+
 
 def instruction_layout() -> data.StructLayout:
     """What a unit is given: its counts are resolved, ``slots[0]`` is slot 5 of the instruction."""
@@ -25,7 +27,7 @@ def instruction_layout() -> data.StructLayout:
         "opcode": unsigned(8),
         "flags": unsigned(24),
         "counts": data.ArrayLayout(unsigned(COUNT_BITS), 2),
-        "slots": data.ArrayLayout(unsigned(32), SLOTS - FIRST_SLOT),
+        "slots": data.ArrayLayout(unsigned(SLOT_BITS), SLOTS - FIRST_SLOT),
     })
 
 
