@@ -27,7 +27,7 @@ def attention(build: Build, operator: Operator) -> None:
         return
     require_spec(build, operator.name, operator.spec, static=True)
     needed = sum(size for what, size in sizes.items() if what not in inside)
-    build.spills.make_way(build, names, needed)
+    build.spills.make_way(names, needed)
     numbers = Numbers.of(build, names[3:8])
     query, key, value = (build.places[name] for name in names[:3])
     mask = build.places[names[8]] if len(names) > 8 else None

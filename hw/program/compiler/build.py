@@ -1,27 +1,22 @@
 """What the parts of the compiler share: the program while it is written, and where tensors are."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from golden.graph import Graph
 from hw.accelerator.machine import Machine
-from hw.program.compiler.buffer import Buffer
 from hw.program.compiler.layout import Block, Layout, Place
 from hw.program.compiler.lengths import Length, Lengths, length_of
-from hw.program.compiler.memory import Memory, Region
+from hw.program.compiler.memory import Region
 from hw.program.compiler.plan import CompilerPlan
-from hw.program.compiler.schedule import Schedule, Span
+from hw.program.compiler.room import Room
 from hw.program.compiler.spill import Spills, over
+from hw.program.compiler.steps import Step
 
 
-class Build:
-    """A program while it is written: ``places`` has every tensor that lies in the buffer.
-
-    A tensor leaves the buffer when all that read it are written (``used``).
-    """
+class Build(Room):
+    """A program while it is written: its graph, and the form of every tensor."""
 
     def __init__(
         self,
@@ -33,18 +28,12 @@ class Build:
         trace: bool,
         packed: bool = False,
     ) -> None:
+        super().__init__(machine, lengths, packed)
         self.graph = graph
-        self.machine = machine
-        self.lengths = lengths
         self.layouts = layouts
         self.plan = plan
         self.trace = trace
-        self.memory = Memory()
-        self.buffer = Buffer(machine.buffer_words, packed)
-        self.spills = Spills()
-        self.schedule = Schedule()
-        self.places: dict[str, Place] = {}
-        self.readers: Counter[str] = Counter()
+        self.spills = Spills(self)
         self.inside: dict[str, tuple[str, int, int]] = {}
         """Tensors that are made inside of another: its name, the row and word they begin with."""
         self.margins: dict[str, tuple[int, int]] = {}
@@ -53,9 +42,6 @@ class Build:
         """Tensors whose rows follow each other without a gap."""
         self.blocked: dict[str, int] = {}
         """Tensors of which so many rows are made at a time: in a loop over tokens, one."""
-        self.ending: set[str] = set()
-        """Tensors that nothing reads after this step, in whose place a full buffer has its rows."""
-        self.looping = False
         self.first_set = 0
         self.tables: dict[str, range] = {}
         """Tables that the vector unit holds, by name: their segments."""
@@ -80,14 +66,10 @@ class Build:
             total = Length(constant=total.constant * size)
         return total
 
-    def most(self, count: Length) -> int:
-        """The most rows."""
-        return self.lengths.maximum(count)
-
     def make(self, name: str, kind: str = "rows", words: int | None = None) -> Place:
         """Room for a tensor: rows an odd number of words apart, so that banks take turns."""
         if name in self.spills:
-            self.spills.back(self, name)
+            self.spills.back(name)
         if name in self.places:
             return self.places[name]
         if name in self.inside:
@@ -143,47 +125,9 @@ class Build:
             block=block,
         )
 
-    def share(self, place: Place) -> Place:
-        """The same place, or a part of it, for one more tensor."""
-        place.block.users += 1
-        return place
-
     def scratch(self, words: int, what: str) -> Block:
         """Words for a moment; if need be, what is needed last leaves the buffer for them."""
-        while not self.buffer.fits(words) and self.spills.make_room(self):
-            pass
-        block = self.buffer.allocate(words, what)
-        block.users += 1
-        return block
-
-    def release(self, block: Block) -> None:
-        """One tensor less in a block."""
-        block.users -= 1
-        if not block.users:
-            self.buffer.free(block)
-
-    def used(self, *names: str) -> None:
-        """An operator that reads these tensors is written."""
-        for name in names:
-            self.readers[name] -= 1
-            if self.readers[name] <= 0 and name in self.places:
-                self.release(self.places.pop(name).block)
-
-    def span(
-        self,
-        place: Place,
-        words: int | None = None,
-        word: int | None = None,
-        offset: int = 0,
-        rows: int | None = None,
-    ) -> Span:
-        """Words ``word`` on of rows ``offset`` on, as far as they can reach."""
-        return Span(
-            first=(place.word if word is None else word) + offset * place.stride,
-            words=place.layout.words if words is None else words,
-            stride=place.stride,
-            rows=self.most(place.count) - offset if rows is None else rows,
-        )
+        return self.spills.scratch(words, what)
 
     def load(
         self,
@@ -210,13 +154,6 @@ class Build:
             writes=[self.span(place, words, rows=self.most(count) if count else None)],
             remark=remark,
         )
-
-    def memory_spans(self, region: Region) -> Sequence[Span]:
-        """The words of a region that the program writes."""
-        if region.fixed:
-            return ()
-        width = self.machine.word_bytes
-        return [Span(first=region.address // width, words=-(-region.size // width), memory=True)]
 
     def constant_rows(self, name: str, layout: Layout) -> Region:
         """A constant of rows of 16 bits in memory, its columns where the layout has them."""
@@ -246,3 +183,9 @@ class Build:
     def number(self, name: str) -> np.ndarray:
         """A constant as an array."""
         return np.asarray(self.graph.constants[name])
+
+    def largest(self, step: Step) -> int:
+        """Words of the largest tensor that a step makes; of products, of all side by side."""
+        made = [x for x in step.written if x not in self.inside and x not in self.places]
+        sizes = [self.most(self.rows(x)) * self.layouts[x].words for x in made]
+        return sum(sizes) if step.kind == "linear" else max(sizes, default=0)

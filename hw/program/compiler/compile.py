@@ -18,7 +18,7 @@ from hw.program.compiler.plan import CompilerPlan
 from hw.program.compiler.recurrent import AttentionRecurrent, Recurrent
 from hw.program.compiler.row_blocks import Chain, chain_at
 from hw.program.compiler.similarity import similarity
-from hw.program.compiler.spill import ending, largest
+from hw.program.compiler.spill import ending
 from hw.program.compiler.steps import STAGES, Step, steps
 from hw.program.compiler.tokens import TokenLoop, dependent
 from hw.program.compiler.transfers import store_tensor
@@ -221,7 +221,7 @@ class Compiler:
             self.provide(name)
         build.ending = ending(build, step)
         if not build.ending:
-            build.spills.make_way(build, step.inputs, largest(build, step))
+            build.spills.make_way(step.inputs, build.largest(step))
         self.lower[step.kind](step)
         scales = {one.outputs[1] for one in step.operators if one.kind == "quantize"}
         for name in step.written:
@@ -243,7 +243,7 @@ class Compiler:
         """Load an input, or what was spilled, unless it is in the buffer."""
         build = self.build
         if name in build.spills:
-            build.spills.back(build, name)
+            build.spills.back(name)
         source = self.by_host[name][0].inputs[0] if name in self.by_host else name
         for mask in self.graph.inputs:
             if any(one.name == name for one in masks_behind(self.graph, mask)):

@@ -5,17 +5,14 @@ A store is complete before the load that reads it begins, as lags between units 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from hw.program.compiler.layout import Block, Layout, Place
 from hw.program.compiler.lengths import Length
 from hw.program.compiler.memory import Region
+from hw.program.compiler.room import Room
 from hw.program.compiler.schedule import Span
 from hw.program.compiler.steps import Step
 from hw.program.instructions import Count
-
-if TYPE_CHECKING:
-    from hw.program.compiler.build import Build
 
 NEVER = 1 << 30
 """A step behind all others."""
@@ -39,7 +36,8 @@ class Spills:
     Loops spill nothing: what a body leaves must be where it found it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self._uses: dict[str, list[int]] = {}
         self._at = 0
         self._kept: set[str] = set()
@@ -71,55 +69,55 @@ class Spills:
     def __contains__(self, name: str) -> bool:
         return name in self._away
 
-    def make_way(self, build: "Build", names: Iterable[str], words: int) -> None:
+    def make_way(self, names: Iterable[str], words: int) -> None:
         """Room for ``words`` words side by side: if need be, ``names`` are moved out of the way.
 
         Only before a step is written: it then finds them where they are.
         """
-        while not build.buffer.fits(words) and self.make_room(build):
+        while not self._room.buffer.fits(words) and self.make_room():
             pass
-        if build.buffer.fits(words) or build.looping:
+        if self._room.buffer.fits(words) or self._room.looping:
             return
         kept, self._kept = self._kept, set()
-        while self.make_room(build):
+        while self.make_room():
             pass
         self._kept = kept
-        build.buffer.rewind()
+        self._room.buffer.rewind()
         for name in names:
             if name in self:
-                self.back(build, name)
+                self.back(name)
 
-    def make_room(self, build: "Build") -> bool:
+    def make_room(self) -> bool:
         """Store one block; whether there was one that can go."""
-        if build.looping:
+        if self._room.looping:
             return False
         blocks: dict[int, list[str]] = {}
-        for name, place in build.places.items():
+        for name, place in self._room.places.items():
             blocks.setdefault(id(place.block), []).append(name)
         stay = self._kept | self._held
         found = [
             names
             for names in blocks.values()
             # Whoever else uses a block knows where it lies.
-            if len(names) == build.places[names[0]].block.users and stay.isdisjoint(names)
+            if len(names) == self._room.places[names[0]].block.users and stay.isdisjoint(names)
         ]
         if not found:
             return False
         names = max(found, key=lambda names: min(map(self._next_use, names)))
-        places = {name: build.places.pop(name) for name in names}
+        places = {name: self._room.places.pop(name) for name in names}
         block = places[names[0]].block
-        size = block.words * build.machine.word_bytes
-        region = build.memory.reserve(f"{names[0]} (spilled, {block.words} words)", size)
+        size = block.words * self._room.machine.word_bytes
+        region = self._room.memory.reserve(f"{names[0]} (spilled, {block.words} words)", size)
         away = Away(places=places, block=block, region=region)
-        _move(build, "store", away, block)
+        _move(self._room, "store", away, block)
         self.moved += block.words
-        build.buffer.free(block)
+        self._room.buffer.free(block)
         self._away |= dict.fromkeys(names, away)
         return True
 
-    def back(self, build: "Build", name: str) -> None:
+    def back(self, name: str) -> None:
         """Load what a tensor lay in."""
-        if build.looping:
+        if self._room.looping:
             raise ValueError(
                 f"tensor {name!r} does not stay in the buffer, but a loop needs it: lower the "
                 f"maximum lengths or take a machine with a larger buffer"
@@ -127,44 +125,45 @@ class Spills:
         away = self._away[name]
         for one in away.places:
             del self._away[one]
-        block = build.scratch(away.block.words, f"tensor {name!r}")
+        block = self.scratch(away.block.words, f"tensor {name!r}")
         block.users = away.block.users
-        _move(build, "load", away, block)
+        _move(self._room, "load", away, block)
         moved = block.first - away.block.first
         for one, place in away.places.items():
-            build.places[one] = replace(place, first=place.first + moved, block=block)
+            self._room.places[one] = replace(place, first=place.first + moved, block=block)
+
+    def scratch(self, words: int, what: str) -> Block:
+        """Words for a moment; if need be, what is needed last leaves the buffer for them."""
+        while not self._room.buffer.fits(words) and self.make_room():
+            pass
+        block = self._room.buffer.allocate(words, what)
+        block.users += 1
+        return block
 
     def _next_use(self, name: str) -> int:
         return next((step for step in self._uses.get(name, ()) if step >= self._at), NEVER)
 
 
-def ending(build: "Build", step: Step) -> set[str]:
+def ending(room: Room, step: Step) -> set[str]:
     """What only this step still reads, row by row, so that its rows may lie there."""
     first = step.operators[0]
-    if build.looping or step.kind != "vector" or first.kind in {"mean_pool", "max_pool"}:
+    if room.looping or step.kind != "vector" or first.kind in {"mean_pool", "max_pool"}:
         return set()
-    return {x for x in first.inputs[:2] if x in build.places and build.readers[x] == 1}
+    return {x for x in first.inputs[:2] if x in room.places and room.readers[x] == 1}
 
 
-def over(build: "Build", kind: str, layout: Layout, count: Length, words: int) -> Place | None:
+def over(room: Room, kind: str, layout: Layout, count: Length, words: int) -> Place | None:
     """Where a tensor lies that ends with this step, if one fits nowhere else."""
-    if build.buffer.fits(build.most(count) * (words | 1)):
+    if room.buffer.fits(room.most(count) * (words | 1)):
         return None
-    for name in sorted(build.ending):
-        old = build.places[name]
+    for name in sorted(room.ending):
+        old = room.places[name]
         same = kind == old.kind and layout.same(old.layout)
         if old.count == count and (same or (old.contiguous and words < old.layout.words)):
-            build.ending.remove(name)
+            room.ending.remove(name)
             columns = old.columns[:words]
-            return build.share(replace(old, kind=kind, layout=layout, columns=columns))
+            return room.share(replace(old, kind=kind, layout=layout, columns=columns))
     return None
-
-
-def largest(build: "Build", step: Step) -> int:
-    """Words of the largest tensor that a step makes; of products, of all side by side."""
-    made = [x for x in step.written if x not in build.inside and x not in build.places]
-    sizes = [build.most(build.rows(x)) * build.layouts[x].words for x in made]
-    return sum(sizes) if step.kind == "linear" else max(sizes, default=0)
 
 
 def _touched(step: Step, outer: Mapping[str, str]) -> Iterator[str]:
@@ -176,22 +175,22 @@ def _touched(step: Step, outer: Mapping[str, str]) -> Iterator[str]:
             yield name
 
 
-def _move(build: "Build", kind: str, away: Away, block: Block) -> None:
+def _move(room: Room, kind: str, away: Away, block: Block) -> None:
     """A block to or from memory: the rows that there are, or all words if it holds more."""
     place = next(iter(away.places.values()))
     alike = {(one.count, one.stride, one.first) for one in away.places.values()}
-    rows = build.most(place.count)
+    rows = room.most(place.count)
     remark = f"{', '.join(away.places)} ({kind})"
     if len(alike) == 1 and place.first == away.block.first and block.words == rows * place.stride:
-        count, pieces = build.lengths.count(place.count), [(0, place.stride, rows)]
+        count, pieces = room.lengths.count(place.count), [(0, place.stride, rows)]
     else:
         starts = range(0, block.words, PIECE)
         count, pieces = Count(), [(start, min(PIECE, block.words - start), 1) for start in starts]
-    width = build.machine.word_bytes
+    width = room.machine.word_bytes
     for start, words, most in pieces:
         span = Span(first=block.first + start, words=words, stride=words, rows=most)
-        inside, outside = [span], build.memory_spans(away.region)
-        build.schedule.emit(
+        inside, outside = [span], room.memory_spans(away.region)
+        room.schedule.emit(
             kind,
             counts=(count,),
             values={
