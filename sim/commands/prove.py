@@ -126,7 +126,8 @@ WITH_DATA = ("accuracy", "networks-rtl")
 DATA_OPTION = "--data"
 
 CIRCUITS: dict[str, tuple[str, ...]] = {"netlist-macro": ("hw.macro.macro",)}
-CIRCUITS["mutate-macro"] = CIRCUITS["equivalence"] = CIRCUITS["netlist-macro"]
+CIRCUITS["mutate-macro"] = CIRCUITS["netlist-macro"]
+CIRCUITS["equivalence"] = ("hw.macro.macro", "sim.macro_columns")
 CIRCUITS["area-rows"] = tuple(
     f"hw.ops.{name}"
     for name in (
@@ -146,7 +147,7 @@ CIRCUITS["mutate-max-finder"] += ("hw.ops.max_steps",)
 CIRCUITS["engine"] = CIRCUITS["area-engine"] = CIRCUITS["mutate-engine"] = ("hw.engine.engine",)
 CIRCUITS |= dict.fromkeys(
     (*(name for name in STEPS if name.startswith("encoder-")), "networks-rtl"),
-    ("hw.accelerator.accelerator",),
+    ("hw.accelerator.accelerator", "sim.macro_columns"),
 )
 CIRCUITS["accelerator-programs"] = CIRCUITS["accelerator-faults"] = CIRCUITS["networks-rtl"]
 CIRCUITS["board-vit"] = CIRCUITS["board-netra"] = ("fpga.accelerator", "fpga.hosted")
