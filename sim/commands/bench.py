@@ -11,6 +11,7 @@ from rich.table import Table
 
 from hw.verilog import emit
 from sim.benches.operator import RUNS
+from sim.commands.options import json_option
 from sim.operators import OPERATORS, operator
 from sim.row import Operator
 from sim.runner import BenchError, run
@@ -24,7 +25,7 @@ FOLDER = Path("build") / "bench"
 @click.option("--seed", type=int, help="Repeat a run; drawn and printed otherwise.")
 @click.option("--count", type=int, help="Results of a run; the row's own by default.")
 @click.option("--waves", is_flag=True, help="Write dump.vcd: open it with GTKWave or Surfer.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the table.")
+@json_option
 def bench(
     names: tuple[str, ...],
     plan: str | None,

@@ -6,15 +6,14 @@ import click
 
 from hw.accelerator.machine import MACHINES
 from hw.program import compile_network
-from sim.accelerator.networks import ATTENTION, load, longest
+from sim.accelerator.networks import load, longest
+from sim.commands.options import attention_option, config_option
 
 
 @click.command(name="compile")
 @click.argument("network")
-@click.option("--config", type=click.Choice(list(MACHINES)), default="mulcim", show_default=True,
-              help="The machine.")  # fmt: skip
-@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
-              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
+@config_option("mulcim")
+@attention_option
 @click.option("-o", "folder", type=click.Path(path_type=Path), required=True,
               help="Folder of image.bin, program.asm and symbols.json.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path),

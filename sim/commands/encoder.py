@@ -1,6 +1,5 @@
 """``python -m sim encoder``: the whole sentence encoder on the accelerator's RTL."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,18 +13,25 @@ from rich.table import Table
 from golden.models import minilm
 from golden.networks.describe import describe
 from golden.networks.run import run_integer
-from hw.accelerator.plan import FEEDERS, PLANS, AcceleratorPlan, with_feeder
+from hw.accelerator.plan import PLANS, AcceleratorPlan, with_feeder
 from hw.program import Program, compile_network
 from hw.program.compiler.plan import CompilerPlan
-from hw.yosys import write_atomically
 from sim.accelerator.inputs import integer_inputs
-from sim.accelerator.networks import ATTENTION, Loaded, load
+from sim.accelerator.networks import Loaded, load
 from sim.accelerator.operator_table import OperatorRow, operator_rows
 from sim.accelerator.picture import draw
 from sim.accelerator.roofline import of_layer
 from sim.accelerator.run import Run, RunError, first_difference, run_rtl, simulator
 from sim.accelerator.spans import Span, spans
 from sim.accelerator.timeline import Memory, Timeline
+from sim.commands.options import (
+    attention_option,
+    config_option,
+    feeder_option,
+    json_option,
+    latency_option,
+    write_json,
+)
 
 TEXT = "A cat is sleeping on the warm sofa."
 OTHERS = (
@@ -46,19 +52,16 @@ LONGEST = minilm.SHAPE.positions
 @click.option("--tokens", type=click.IntRange(4, LONGEST),
               help="Instead: a text of so many, made of the project's sentences. Beyond 128 the "
               "program is compiled for 512.")  # fmt: skip
-@click.option("--config", type=click.Choice(list(PLANS)), default="mulcim", show_default=True,
-              help="The machine.")  # fmt: skip
-@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
-              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
-@click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
-              help="How the cores' macros compute their products.")  # fmt: skip
+@config_option("mulcim")
+@attention_option
+@feeder_option
 @click.option("--row-cycles", type=click.IntRange(1, 64), default=1, show_default=True,
               help="Of a row in a core, as the compiler takes it: 8 suits fixed.")  # fmt: skip
-@click.option("--latency", default=40, show_default=True, help="Cycles of memory latency.")
+@latency_option
 @click.option("--bus-pace", default=1, show_default=True, help="Cycles from beat to beat.")
 @click.option("--picture", type=click.Path(path_type=Path), default=Path("build/timeline.svg"),
               show_default=True, help="Where to draw the units over time.")  # fmt: skip
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures here.")
+@json_option
 def encoder(
     text: str,
     others: tuple[str, ...],
@@ -125,8 +128,7 @@ def encoder(
     _report(console, rows, runs[0], figures)
     title = f"all-MiniLM-L6-v2 on {config}, {feeder}: {lengths['tokens']} tokens"
     draw(program, found, picture, title)
-    if json_file is not None:
-        write_atomically(json_file, (json.dumps(figures, indent=2) + "\n").encode())
+    write_json(json_file, figures)
     console.print(
         f"bit-exact with golden: {len(texts)} embeddings, one program; {seconds:.0f} s of "
         f"simulation; units over time: {picture}"

@@ -1,6 +1,5 @@
 """``python -m sim engine``."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from golden.operator_spec import AttentionSpec
-from hw.yosys import write_atomically
 from sim.attention.utilisation import CASES, Case, build_engine, measure, plan_of
+from sim.commands.options import json_option, write_json
 
 
 @click.command()
@@ -22,9 +21,7 @@ from sim.attention.utilisation import CASES, Case, build_engine, measure, plan_o
 @click.option("--stalls", default=0.0, show_default=True, help="With --queries: share of cycles.")
 @click.option("--key-block", default=32, show_default=True, help="Keys of a block: columns.")
 @click.option("--seed", default=1, show_default=True)
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
-)
+@json_option
 def engine(
     queries: int | None,
     keys: int | None,
@@ -74,4 +71,4 @@ def engine(
     )
     if json_file is not None:
         figures = {"key_block": key_block, "seed": seed, "cases": found}
-        write_atomically(json_file, (json.dumps(figures, indent=2) + "\n").encode())
+        write_json(json_file, figures)

@@ -1,6 +1,5 @@
 """``python -m sim equivalence``."""
 
-import json
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hw.yosys import write_atomically
+from sim.commands.options import json_option, write_json
 from sim.equivalence.cases import Case, cases
 from sim.equivalence.columns import MacroCase, macro_cases
 from sim.equivalence.exhaustion import DifferenceError, Proof, prove, prove_columns
@@ -18,9 +17,7 @@ from sim.equivalence.exhaustion import DifferenceError, Proof, prove, prove_colu
 
 @click.command()
 @click.option("--jobs", default=2, show_default=True, help="Cases at a time.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
-)
+@json_option
 def equivalence(jobs: int, json_file: Path | None) -> None:
     """Prove that words and gates, the two forms of the macro's arithmetic, are one function.
 
@@ -46,7 +43,7 @@ def equivalence(jobs: int, json_file: Path | None) -> None:
             "cycles": sum(proof.compared // 2 for proof in runs),
             "cases": [_record(proof) for proof in proofs],
         }
-        write_atomically(json_file, (json.dumps(record, indent=2) + "\n").encode())
+        write_json(json_file, record)
 
 
 def _prove(every: list[Case], macros: list[MacroCase], jobs: int) -> list[Proof]:

@@ -1,6 +1,5 @@
 """``python -m sim estimate``."""
 
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,27 +9,31 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from hw.accelerator.plan import FEEDERS, PLANS, with_feeder
+from hw.accelerator.plan import PLANS, with_feeder
 from hw.program import compile_network
 from hw.program.compiler.plan import CompilerPlan
 from hw.program.instructions import UNITS
-from hw.yosys import write_atomically
 from sim.accelerator.breakdown import breakdown
-from sim.accelerator.networks import ATTENTION, load
+from sim.accelerator.networks import load
 from sim.accelerator.published import PUBLISHED, load_published
 from sim.accelerator.timeline import Memory, Timeline
+from sim.commands.options import (
+    attention_option,
+    config_option,
+    feeder_option,
+    json_option,
+    latency_option,
+    write_json,
+)
 
 
 @click.command()
 @click.argument("network")
-@click.option("--config", type=click.Choice(list(PLANS)), default="mulcim", show_default=True,
-              help="The machine.")  # fmt: skip
-@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
-              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
-@click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
-              help="How the cores' macros compute their products.")  # fmt: skip
+@config_option("mulcim")
+@attention_option
+@feeder_option
 @click.option("--length", default=128, show_default=True, help="Every length of the inputs.")
-@click.option("--latency", default=40, show_default=True, help="Cycles of memory latency.")
+@latency_option
 @click.option("--bus-pace", default=1.0, show_default=True, help="Cycles from beat to beat.")
 @click.option("--bus-bytes", type=int, help="Bytes of a beat, if not the machine's.")
 @click.option("--machine", "changes", multiple=True, metavar="FIELD=NUMBER",
@@ -40,7 +43,7 @@ from sim.accelerator.timeline import Memory, Timeline
 @click.option("--row-block", type=int, help="Rows after which the compiler cuts products.")
 @click.option("--data", type=click.Path(path_type=Path),
               help="Folder of models that the project does not contain.")  # fmt: skip
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures here.")
+@json_option
 def estimate(
     network: str,
     config: str,
@@ -121,7 +124,7 @@ def estimate(
             "kinds": {name: kind.figures for name, kind in kinds.items()},
             "units": units,
         }
-        write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
+        write_json(json_file, content)
 
 
 def _change(text: str) -> tuple[str, int]:

@@ -1,6 +1,5 @@
 """``python -m sim faults``."""
 
-import json
 from pathlib import Path
 
 import click
@@ -12,10 +11,10 @@ from golden.networks.run import quantize_inputs
 from hw.accelerator.accelerator import Accelerator
 from hw.accelerator.plan import PLANS
 from hw.program import compile_network
-from hw.yosys import write_atomically
 from sim.accelerator.machine_bench import build
-from sim.accelerator.networks import ATTENTION, load
+from sim.accelerator.networks import load
 from sim.accelerator.random_faults import MISSED, Struck, strike, summary
+from sim.commands.options import attention_option, config_option, json_option, write_json
 
 NETWORK = "sentence encoder"
 TOKENS = 9
@@ -24,16 +23,14 @@ BATCH = 100
 
 
 @click.command()
-@click.option("--config", type=click.Choice(list(PLANS)), default="tiny", show_default=True,
-              help="The machine.")  # fmt: skip
+@config_option("tiny")
 @click.option("--network", type=click.Choice(list(INSTANCES)), default=NETWORK, show_default=True,
               help="Whose program is made wrong, and runs afterwards.")  # fmt: skip
-@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
-              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
+@attention_option
 @click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
               help="Faults that strike.")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, help="Of the faults, and of memory.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write JSON.")
+@json_option
 def faults(
     config: str, network: str, attention: str, count: int, seed: int, json_file: Path | None
 ) -> None:
@@ -81,7 +78,7 @@ def faults(
             **{"faults": hits, "missed": drawn - hits, "wrong": wrong},
             **{"largest_cycles": largest, "limit_cycles": limit, "kinds": told},
         }
-        write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
+        write_json(json_file, content)
     for one in struck:
         if one.wrong is not None:
             raise click.ClickException(f"{one.kind} with seed {seed}: {one.wrong}")

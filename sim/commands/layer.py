@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hw.macro.plan import PLANS
+from sim.commands.options import json_option
 from sim.layer.activations import DEFAULT_TEXT
 from sim.layer.command import PLAN_NAMES, run_layer
 
@@ -20,9 +21,7 @@ from sim.layer.command import PLAN_NAMES, run_layer
 @click.option("--small", is_flag=True, help="Two macros of eight columns, fixed and pairs only.")
 @click.option("--no-area", is_flag=True, help="Leave out Yosys.")
 @click.option("--waves", is_flag=True, help="Record the first tiles in build/waves.vcd.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
-)
+@json_option
 @click.option(
     "--picture",
     type=click.Path(path_type=Path),

@@ -1,6 +1,5 @@
 """``python -m sim mutate``."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from hw.yosys import write_atomically
+from sim.commands.options import json_option, write_json
 from sim.mutation.score import Score, measure
 from sim.mutation.targets import targets
 
@@ -30,9 +29,7 @@ from sim.mutation.targets import targets
     help="For each of the two proofs of a survivor.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=2, show_default=True)
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
-)
+@json_option
 def mutate(
     name: str,
     point: str | None,
@@ -74,8 +71,7 @@ def mutate(
     if json_file is not None:
         record = {"row": name, "count": count, "seed": seed, "proof_seconds": proof_seconds}
         targets_record = {chosen: _record(score) for chosen, score in scores.items()}
-        text = json.dumps(record | {"targets": targets_record}, indent=2) + "\n"
-        write_atomically(json_file, text.encode())
+        write_json(json_file, record | {"targets": targets_record})
     low = [chosen for chosen, score in scores.items() if score.percent < require]
     if low:
         told = ", ".join(f"{chosen} {scores[chosen].percent:.1f} %" for chosen in low)

@@ -1,6 +1,5 @@
 """``python -m sim netlist``."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -10,8 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hw.yosys import write_atomically
 from sim import native
+from sim.commands.options import json_option, write_json
 from sim.mutation.targets import targets
 from sim.netlist import netlist
 from sim.row import GRID, Mismatch
@@ -22,9 +21,7 @@ from sim.row import GRID, Mismatch
 @click.option("--point", help="Only this target of the row; all by default.")
 @click.option("--seed", type=int, help="Repeat a run; drawn and printed otherwise.")
 @click.option("--count", type=click.IntRange(1), help="Results of a run; ten times the row's own.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
-)
+@json_option
 def run_netlist(
     name: str, point: str | None, seed: int | None, count: int | None, json_file: Path | None
 ) -> None:
@@ -64,5 +61,4 @@ def run_netlist(
         console.print(f"{name} {chosen}: {perf_counter() - began:.0f} s")
     Console().print(table)
     if json_file is not None:
-        text = json.dumps({"row": name, "seed": seed, "runs": lines}, indent=2) + "\n"
-        write_atomically(json_file, text.encode())
+        write_json(json_file, {"row": name, "seed": seed, "runs": lines})

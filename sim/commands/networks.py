@@ -1,6 +1,5 @@
 """``python -m sim networks``: a table of whole networks on the accelerator's RTL."""
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from hw.accelerator.plan import PLANS
-from hw.yosys import write_atomically
 from sim.accelerator.networks import KWT
 from sim.accelerator.run import RunError, simulator
 from sim.accelerator.trial import peak, try_network
+from sim.commands.options import config_option, json_option, latency_option, write_json
 
 TITLES = {
     "minilm": "sentence encoder all-MiniLM-L6-v2, all 6 layers",
@@ -30,14 +29,13 @@ TITLES = {
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--config", type=click.Choice(list(PLANS)), default="small", show_default=True,
-              help="The machine.")  # fmt: skip
-@click.option("--latency", default=40, show_default=True, help="Cycles of memory latency.")
+@config_option("small")
+@latency_option
 @click.option("--trace", is_flag=True,
               help="Run each once more, every tensor stored and compared.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path),
               help=f"Folder with {KWT}.")  # fmt: skip
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures here.")
+@json_option
 def networks(
     names: tuple[str, ...],
     config: str,
@@ -103,7 +101,7 @@ def networks(
             **{"config": config, "latency": latency, "trace": trace, "peak": peak(plan)},
             **{"build_seconds": round(built, 1), "networks": rows},
         }
-        write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
+        write_json(json_file, content)
     if wrong:
         raise RunError(wrong[0])
 

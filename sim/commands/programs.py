@@ -1,6 +1,5 @@
 """``python -m sim programs``."""
 
-import json
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -10,25 +9,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hw.accelerator.accelerator import Accelerator
-from hw.accelerator.plan import FEEDERS, PLANS, with_feeder
-from hw.yosys import write_atomically
+from hw.accelerator.plan import PLANS, with_feeder
 from sim.accelerator.machine_bench import build
 from sim.accelerator.random_programs import Tried, try_seeds
 from sim.accelerator.run import RunError
+from sim.commands.options import config_option, feeder_option, json_option, write_json
 
 BATCH = 25
 """Seeds of one task."""
 
 
 @click.command()
-@click.option("--config", type=click.Choice(list(PLANS)), default="tiny", show_default=True,
-              help="The machine.")  # fmt: skip
-@click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
-              help="How the cores' macros compute their products.")  # fmt: skip
+@config_option("tiny")
+@feeder_option
 @click.option("--count", type=click.IntRange(1), default=1000, show_default=True,
               help="Programs.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, help="The first; each next one is one more.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write JSON.")
+@json_option
 def programs(config: str, feeder: str, count: int, seed: int, json_file: Path | None) -> None:
     """Random small networks on the accelerator's RTL, bit for bit as golden says.
 
@@ -71,6 +68,6 @@ def programs(config: str, feeder: str, count: int, seed: int, json_file: Path | 
             "wrong": {str(one.seed): one.wrong for one in wrong},
             "cycles": cycles,
         }
-        write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
+        write_json(json_file, content)
     if wrong:
         raise RunError(f"seed {wrong[0].seed}: {wrong[0].wrong}")

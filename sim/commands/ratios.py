@@ -1,6 +1,5 @@
 """``python -m sim ratios``."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +7,15 @@ import click
 from rich.console import Console
 
 from golden.models import minilm
-from hw.yosys import write_atomically
 from sim import pace
+from sim.commands.options import json_option, write_json
 from sim.layer.activations import DEFAULT_TEXT, layer_products, split_sentences
 from sim.ratios import measure, table
 
 
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="Seed of the shaped inputs.")
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
-)
+@json_option
 def ratios(seed: int, json_file: Path | None) -> None:
     """Compare the plans with fixed on the encoder's own activations, by their schedules.
 
@@ -41,5 +38,4 @@ def ratios(seed: int, json_file: Path | None) -> None:
         "macro: one macro alone; lock-step: every vector takes its slowest macro's steps; depth: "
         "results that a macro may be ahead, 1 by default."
     )
-    if json_file is not None:
-        write_atomically(json_file, (json.dumps(found, indent=2) + "\n").encode())
+    write_json(json_file, found)

@@ -1,6 +1,5 @@
 """``python -m sim run``."""
 
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +10,21 @@ from rich.console import Console
 from rich.table import Table
 
 from hw.accelerator.layout import UNITS
-from hw.accelerator.plan import FEEDERS, PLANS, AcceleratorPlan, with_feeder
+from hw.accelerator.plan import PLANS, AcceleratorPlan, with_feeder
 from hw.program import compile_network
-from hw.yosys import write_atomically
 from sim.accelerator.inputs import Use, read_inputs, use_of
-from sim.accelerator.networks import ATTENTION, Loaded, load, longest
+from sim.accelerator.networks import Loaded, load, longest
 from sim.accelerator.predict import TOLERANCE, Prediction, memory_of, predict
 from sim.accelerator.run import Run, RunError, first_difference, golden_tensors, run_rtl, simulator
 from sim.accelerator.trial import macs_of
+from sim.commands.options import (
+    attention_option,
+    config_option,
+    feeder_option,
+    json_option,
+    latency_option,
+    write_json,
+)
 
 
 @click.command(name="run")
@@ -26,13 +32,10 @@ from sim.accelerator.trial import macs_of
 @click.option("--input", "texts", multiple=True,
               help="A sentence, word, image, sound or length; several may be given.")  # fmt: skip
 @click.option("--backend", type=click.Choice(["rtl", "golden"]), default="rtl", show_default=True)
-@click.option("--config", type=click.Choice(list(PLANS)), default="tiny", show_default=True,
-              help="The machine.")  # fmt: skip
-@click.option("--attention", type=click.Choice(ATTENTION), default="engine", show_default=True,
-              help="What computes attention; the numbers are those of its softmax.")  # fmt: skip
-@click.option("--feeder", type=click.Choice(list(FEEDERS)), default="pairs", show_default=True,
-              help="How the cores' macros compute their products.")  # fmt: skip
-@click.option("--latency", default=40, show_default=True, help="Cycles of memory latency.")
+@config_option("tiny")
+@attention_option
+@feeder_option
+@latency_option
 @click.option("--bus-pace", default=1, show_default=True, help="Cycles from beat to beat.")
 @click.option("--stall", default=0.0, show_default=True, help="Share of cycles memory pauses.")
 @click.option("--trace", is_flag=True, help="Store and compare every tensor, not outputs only.")
@@ -41,7 +44,7 @@ from sim.accelerator.trial import macs_of
 @click.option("--seed", default=0, show_default=True, help="Of the pauses.")
 @click.option("--data", type=click.Path(path_type=Path),
               help="Folder of models that the project does not contain.")  # fmt: skip
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures here.")
+@json_option
 def run(
     network: str,
     texts: tuple[str, ...],
@@ -119,7 +122,7 @@ def run(
             **{"network": network, "config": config, "feeder": feeder, "latency": latency},
             **{"bus_pace": bus_pace, "build_seconds": round(built, 1), "runs": figures},
         }
-        write_atomically(json_file, (json.dumps(content, indent=2) + "\n").encode())
+        write_json(json_file, content)
     for text, difference in zip(texts or use.default, differences, strict=True):
         if difference is not None:
             raise RunError(f"input {text!r}: {difference}")

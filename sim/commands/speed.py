@@ -1,21 +1,18 @@
 """``python -m sim speed``."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from hw.yosys import write_atomically
+from sim.commands.options import json_option, write_json
 from sim.layer.activations import DEFAULT_TEXT, layer_products, split_sentences
 from sim.speed import measure, table
 
 
 @click.command()
-@click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
-)
+@json_option
 def speed(json_file: Path | None) -> None:
     """Measure how fast Verilator runs one core, with its arithmetic in words and in gates.
 
@@ -28,4 +25,4 @@ def speed(json_file: Path | None) -> None:
     console.print(table(found))
     if json_file is not None:
         rows = [asdict(one) for one in found]
-        write_atomically(json_file, (json.dumps(rows, indent=2) + "\n").encode())
+        write_json(json_file, rows)
