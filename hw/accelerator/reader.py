@@ -7,6 +7,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import read_job_layout, read_signature, word_layout
+from hw.accelerator.relay import Relay
 from hw.accelerator.row_walk import walk_rows
 from hw.stream import Queue
 
@@ -17,8 +18,8 @@ AHEAD = 8
 class Reader(wiring.Component):
     """Asks for each word of a job's rows in order and gives them on, zeros behind a row's end.
 
-    Throughput is one word per cycle, jobs following each other without a gap; latency about four
-    cycles.
+    Throughput is one word per cycle, jobs following each other without a gap; latency about five
+    cycles. ``ready`` of the words and of the requests ends in a register.
 
     Parameters
     ----------
@@ -41,32 +42,40 @@ class Reader(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        issued = Signal()
-        walk = walk_rows(m, self.jobs, issued, self.address_bits)
+        port, moves = self.port, Signal()
+        walk = walk_rows(m, self.jobs, moves, self.address_bits)
+        # An address that the buffer does not take at once waits beside the walk.
+        address, holds = Signal(self.address_bits, reset_less=True), Signal()
         tail = walk.job.tail
         marks = data.StructLayout({"last": 1, "done": 1, "tail": tail.shape().width})
         m.submodules.marks = queue = Queue(marks, AHEAD)
         m.d.comb += [
-            self.port.requests.valid.eq(walk.active & queue.i.ready),
-            self.port.requests.payload.eq(walk.address),
-            issued.eq(self.port.requests.valid & self.port.requests.ready),
-            queue.i.valid.eq(issued),
+            moves.eq(walk.active & queue.i.ready & ~holds),
+            port.requests.valid.eq(moves | holds),
+            port.requests.payload.eq(Mux(holds, address, walk.address)),
+            queue.i.valid.eq(moves),
             queue.i.p.last.eq(walk.last),
             queue.i.p.done.eq(walk.done),
             queue.i.p.tail.eq(Mux(walk.last, tail, 0)),
         ]
-        both = self.port.words.valid & queue.o.valid
+        m.d.sync += holds.eq(port.requests.valid & ~port.requests.ready)
+        with m.If(moves):
+            m.d.sync += address.eq(walk.address)
+
         left = queue.o.p.tail
-        content: Value = self.port.words.payload
+        content: Value = port.words.payload
         if self.tails:
             kept = [(left == 0) | (byte < left) for byte in range(self.word_bytes - 1)]
             content = content & Cat(*(keep.replicate(8) for keep in kept), (left == 0).replicate(8))
+        m.submodules.relay = relay = Relay(word_layout(self.word_bytes))
+        wiring.connect(m, relay.o, wiring.flipped(self.o))
         m.d.comb += [
-            self.o.valid.eq(both),
-            self.o.p.data.eq(content),
-            self.o.p.last.eq(queue.o.p.last),
-            self.o.p.done.eq(queue.o.p.done),
-            self.port.words.ready.eq(self.o.ready & queue.o.valid),
-            queue.o.ready.eq(self.o.ready & self.port.words.valid),
+            # The marks of a word were put before it came.
+            relay.i.valid.eq(port.words.valid),
+            relay.i.p.data.eq(content),
+            relay.i.p.last.eq(queue.o.p.last),
+            relay.i.p.done.eq(queue.o.p.done),
+            port.words.ready.eq(relay.i.ready),
+            queue.o.ready.eq(port.words.valid & relay.i.ready),
         ]
         return m

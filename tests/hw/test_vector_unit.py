@@ -13,7 +13,7 @@ from hw.accelerator.vector.fields import Combine, Opcode, Scale
 from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.interpolate import segments
 from sim.accelerator.buffer_rows import read_rows, write_rows
-from sim.accelerator.vector_bench import Expectation, VectorBench, instruction_beats
+from sim.accelerator.vector_bench import Expectation, VectorBench, instruction_beats, reads
 from sim.accelerator.vector_fields import fields_of
 from sim.accelerator.vector_model import VectorState, execute
 from sim.accelerator.vector_stimulus import OPERAND_WORDS, Stimulus, instruction
@@ -144,12 +144,27 @@ ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}
         (Opcode.ROWS, {"rows": 1}, {"rows": (1 << 16) - 2, "rows_stride": 1}, Fault.BUFFER),
     ],
 )
-def test_an_illegal_instruction_is_a_fault_and_completes(simulator, opcode, flags, slots, fault):
+def test_an_illegal_instruction_is_a_fault_and_writes_nothing(
+    simulator, opcode, flags, slots, fault
+):
+    """It may read, and is told what it asks for, until its fields have been looked at."""
     one = instruction(opcode, (2, 3), flags, **{**ROWS, **slots})
     with pytest.raises(ValueError):
         execute(one, np.zeros((2048, 16), np.uint8), VectorState(PLAN))
-    beats = {"instructions": instruction_beats([one])}
-    result = simulator.run(beats, {"completions": 1}, drain=8)
+    asked = {} if fault == Fault.OPCODE else reads(PLAN, one)
+    inputs = {
+        f"{name}__words": np.zeros((len(places), 16), np.uint8) for name, places in asked.items()
+    }
+    outputs = {f"{name}__requests": len(places) for name, places in asked.items()}
+    result = simulator.run(
+        {"instructions": instruction_beats([one]), **inputs},
+        {"completions": 1, **outputs},
+        after={
+            f"{name}__words": {f"{name}__requests": np.arange(len(asked[name])) + 1}
+            for name in asked
+        },
+        drain=60,
+    )
     assert result.beats["completions"][0, 0] == fault
 
 

@@ -27,12 +27,16 @@ def settings_layout(plan: VectorPlan) -> data.StructLayout:
 
     words, code_words
         Of a row of 16 bits, and of a row of codes without its header; of a load all its words.
+    rows
+        One of a load.
     tail
         Elements of a row's last word, 0 for all.
     length
         Rows of a window.
-    empty, wrong_opcode, wrong_field
-        The instruction does nothing; it is illegal.
+    reads_b, reads_c
+        The instruction reads these operands, as well as a.
+    nothing, wrong_opcode
+        It does nothing; because nobody knows its opcode.
     """
     return data.StructLayout({
         "opcode": unsigned(2),
@@ -44,9 +48,10 @@ def settings_layout(plan: VectorPlan) -> data.StructLayout:
         "words": unsigned(COUNT_BITS),
         "code_words": unsigned(COUNT_BITS),
         "tail": unsigned(lane_bits(plan)),
-        "empty": unsigned(1),
+        "reads_b": unsigned(1),
+        "reads_c": unsigned(1),
+        "nothing": unsigned(1),
         "wrong_opcode": unsigned(1),
-        "wrong_field": unsigned(1),
     })
 
 
@@ -98,7 +103,7 @@ class Decode(wiring.Component):
         plan, i = self.plan, self.i.p
         flags = data.View(flags_layout(), i.flags)
         slots = data.View(row_slots_layout(), Value.cast(i.slots))
-        found = Signal(settings_layout(plan))
+        found, known = Signal(settings_layout(plan)), Signal()
         loads = i.opcode[1]
         reduces = i.opcode[0] & ~loads
         elements = Mux(~loads & flags.counted, i.counts[1], slots.elements)
@@ -106,22 +111,20 @@ class Decode(wiring.Component):
             found.opcode.eq(i.opcode),
             found.flags.eq(flags),
             found.slots.eq(Value.cast(i.slots)),
-            found.rows.eq(i.counts[0]),
+            found.rows.eq(Mux(loads, 1, i.counts[0])),
             found.length.eq(Mux(reduces, i.counts[1], 1)),
             found.elements.eq(elements),
             # A load has eight bytes an entry: four elements of 16 bits.
             found.words.eq(_words(Mux(loads, elements << 2, elements), plan.lanes)),
             found.code_words.eq(_words(elements, plan.word_bytes)),
-            found.tail.eq(elements),
-            found.wrong_opcode.eq(i.opcode[2:] != Opcode.ROWS >> 2),
-            found.empty.eq(
-                (i.counts[0] == 0) | (~found.wrong_opcode & ((found.length == 0) | (elements == 0)))
+            found.tail.eq(Mux(loads, 0, elements)),
+            found.reads_b.eq(~loads & (flags.combine != Combine.PASS)),
+            found.reads_c.eq(
+                ~loads & ((flags.combine == Combine.CELL) | (flags.combine == Combine.GRU))
             ),
-            found.wrong_field.eq(
-                Mux(
-                    loads, self._wrong_load(i), Cat(self._wrong(flags, slots, found, reduces)).any()
-                )
-            ),
+            known.eq(i.opcode[2:] == Opcode.ROWS >> 2),
+            found.nothing.eq(~known | (i.counts[0] == 0) | (found.length == 0) | (elements == 0)),
+            found.wrong_opcode.eq(~known & (i.counts[0] != 0)),
             self.i.ready.eq(~self.o.valid | self.o.ready),
         ]
         with m.If(self.i.ready):
@@ -130,44 +133,43 @@ class Decode(wiring.Component):
                 m.d.sync += self.o.payload.eq(found)
         return m
 
-    def _wrong_load(self, i: Any) -> Value:
-        slots = data.View(load_slots_layout(), Value.cast(i.slots))
-        last = (slots.table << 8) + slots.elements
-        return Mux(i.opcode[0], last > self.plan.segments, slots.elements > self.plan.width)
 
-    def _wrong(self, flags: Any, slots: Any, found: Any, reduces: Value) -> list[Value]:
-        """Whatever makes rows or reduce illegal, as ``sim.accelerator.vector_model`` has it."""
-        plan, elements = self.plan, found.elements
-        scale, combine = flags.scale, flags.combine
-        limited = (
-            (scale == Scale.AFFINE)
-            | (scale == Scale.LAYER_NORM)
-            | (scale == Scale.L2_NORMALIZE)
-            | (scale == Scale.SOFTMAX)
-        )
-        segments = (slots.table << 8) + Mux(flags.long_table, 4 * SEGMENTS, SEGMENTS)
-        highest = Scale.MEAN if plan.softmax is None else Scale.SOFTMAX
-        results = flags.rows + flags.argmax + flags.top_k
-        return [
-            combine > Combine.CELL,
-            scale > highest,
-            (combine == Combine.PRODUCT) & (scale != Scale.MULTIPLIER),
-            (combine == Combine.CELL) & (slots.cell_fraction_bits < 4),
-            results > 1,
-            (results == 0) & ~flags.codes,
-            flags.raw & flags.header,
-            flags.zero.any(),
-            reduces & (combine != Combine.PASS),
-            reduces & flags.counted,
-            (scale == Scale.MEAN) != (reduces & ~flags.maximum),
-            flags.maximum & ~reduces,
-            flags.causal & (scale != Scale.SOFTMAX),
-            limited & (elements > plan.width),
-            flags.codes & ~flags.raw & (elements > plan.longest),
-            flags.table & (segments > plan.segments),
-            flags.top_k
-            & ((slots.ranks == 0) | (slots.ranks > plan.ranks) | (slots.ranks > elements)),
-        ]
+def wrong_fields(plan: VectorPlan, settings: Any) -> Value:
+    """Whatever makes an instruction illegal, a bit each: as ``sim.accelerator.vector_model``."""
+    flags, slots, elements = settings.flags, row_slots(settings), settings.elements
+    scale, combine, loads = flags.scale, flags.combine, settings.opcode[1]
+    reduces = is_opcode(settings, Opcode.REDUCE)
+    limited = (
+        (scale == Scale.AFFINE)
+        | (scale == Scale.LAYER_NORM)
+        | (scale == Scale.L2_NORMALIZE)
+        | (scale == Scale.SOFTMAX)
+    )
+    segments = (slots.table << 8) + Mux(flags.long_table, 4 * SEGMENTS, SEGMENTS)
+    highest = Scale.MEAN if plan.softmax is None else Scale.SOFTMAX
+    results = flags.rows + flags.argmax + flags.top_k
+    of_rows = Cat(
+        combine > Combine.CELL,
+        scale > highest,
+        (combine == Combine.PRODUCT) & (scale != Scale.MULTIPLIER),
+        (combine == Combine.CELL) & (slots.cell_fraction_bits < 4),
+        results > 1,
+        (results == 0) & ~flags.codes,
+        flags.raw & flags.header,
+        flags.zero.any(),
+        reduces & (combine != Combine.PASS),
+        reduces & flags.counted,
+        (scale == Scale.MEAN) != (reduces & ~flags.maximum),
+        flags.maximum & ~reduces,
+        flags.causal & (scale != Scale.SOFTMAX),
+        limited & (elements > plan.width),
+        flags.codes & ~flags.raw & (elements > plan.longest),
+        flags.table & (segments > plan.segments),
+        flags.top_k & ((slots.ranks == 0) | (slots.ranks > plan.ranks) | (slots.ranks > elements)),
+    )
+    segments = (load_slots(settings).table << 8) + elements
+    of_loads = Mux(settings.opcode[0], segments > plan.segments, elements > plan.width)
+    return Cat(of_rows & ~loads.replicate(len(of_rows)), of_loads & loads)
 
 
 def _words(elements: Value, lanes: int) -> Value:

@@ -2,62 +2,47 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.accelerator.layout import COUNT_BITS, read_job_layout
+from hw.accelerator.layout import read_job_layout
+from hw.accelerator.row_walk import walk_rows
 
 
-def walk_layout(address_bits: int, word_bytes: int) -> data.StructLayout:
-    """``groups`` times ``places`` jobs, the last place of a group with the job's ``tail``.
-
-    A group begins ``step`` words after the one before it, a place one word.
-    """
-    return data.StructLayout({
-        "job": read_job_layout(address_bits, word_bytes),
-        "groups": unsigned(COUNT_BITS),
-        "step": unsigned(address_bits),
-        "places": unsigned(COUNT_BITS),
-    })
+def place_layout(address_bits: int, word_bytes: int) -> data.StructLayout:
+    """Where a job begins, and its ``tail``."""
+    fields = read_job_layout(address_bits, word_bytes).members
+    return data.StructLayout({name: fields[name] for name in ("base", "tail")})
 
 
 class Jobs(wiring.Component):
-    """A reader's jobs for one walk, one per cycle; the next walk is taken with the last of them.
+    """The words of ``rows`` one after the other, each the place of a job of its own.
+
+    Latency is one cycle, throughput one job per cycle, the next rows without a gap.
 
     Members
     -------
-    i : ``walk_layout``, at least one group and place
-    o : ``hw.accelerator.layout.read_job_layout``
+    rows : ``hw.accelerator.layout.read_job_layout``
+    o : ``place_layout``; the last place of a row with the ``tail`` of ``rows``, others without
     """
 
     def __init__(self, address_bits: int, word_bytes: int) -> None:
-        self.layout = walk_layout(address_bits, word_bytes)
+        self.address_bits = address_bits
+        sizes = (address_bits, word_bytes)
         super().__init__({
-            "i": In(stream.Signature(self.layout)),
-            "o": Out(stream.Signature(read_job_layout(address_bits, word_bytes))),
+            "rows": In(stream.Signature(read_job_layout(*sizes))),
+            "o": Out(stream.Signature(place_layout(*sizes))),
         })
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        walk, job = self.i.p, self.o.p
-        group, place = Signal(COUNT_BITS), Signal(COUNT_BITS)
-        moved = Signal.like(walk.step)
-        last_place, last_group = Signal(), Signal()
+        moves = Signal()
+        walk = walk_rows(m, self.rows, moves, self.address_bits)
         m.d.comb += [
-            last_place.eq(place == walk.places - 1),
-            last_group.eq(group == walk.groups - 1),
-            job.eq(walk.job),
-            job.base.eq(walk.job.base + moved + place),
-            job.tail.eq(Mux(last_place, walk.job.tail, 0)),
-            self.o.valid.eq(self.i.valid),
-            self.i.ready.eq(self.o.ready & last_place & last_group),
+            self.o.valid.eq(walk.active),
+            self.o.p.base.eq(walk.address),
+            self.o.p.tail.eq(Mux(walk.last, walk.job.tail, 0)),
+            moves.eq(self.o.valid & self.o.ready),
         ]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += place.eq(Mux(last_place, 0, place + 1))
-            with m.If(last_place):
-                m.d.sync += [
-                    group.eq(Mux(last_group, 0, group + 1)),
-                    moved.eq(Mux(last_group, 0, moved + walk.step)),
-                ]
         return m

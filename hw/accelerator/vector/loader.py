@@ -46,7 +46,7 @@ class Loader(wiring.Component):
         slots, i, segments = load_slots(self.settings), self.i, self.segments
         by_word = 8 * self.plan.word_bytes // SEGMENT_BITS
         place, index = Signal(range(by_word)), Signal(COUNT_BITS)
-        last = index == self.settings.elements - 1
+        last = i.p.done & (place == (self.settings.elements - 1)[: len(place)])
         segment = i.p.data.word_select(place, SEGMENT_BITS)
         with m.If(is_opcode(self.settings, Opcode.CHANNELS)):
             m.d.comb += [

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -24,7 +24,8 @@ class Operands(wiring.Component):
 
     Members
     -------
-    begins : ``settings`` are a new instruction's from the next cycle on
+    begins : ``settings`` are those of ``new`` from the next cycle on, all words being read
+    new : the next instruction
     settings : held while an instruction is under way
     ports : to the buffer, by operand
     words : ``hw.accelerator.layout.word_layout``, by operand
@@ -37,6 +38,7 @@ class Operands(wiring.Component):
         word = stream.Signature(word_layout(plan.word_bytes))
         super().__init__({
             "begins": In(1),
+            "new": In(settings_layout(plan)),
             "settings": In(settings_layout(plan)),
             "ports": Out(
                 wiring.Signature({name: Out(read_signature(*sizes)) for name in OPERANDS})
@@ -47,56 +49,61 @@ class Operands(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        settings, slots = self.settings, row_slots(self.settings)
-        combine = settings.flags.combine
-        loads, folds, pairs = settings.opcode[1], Signal(), Signal()
-        m.d.comb += [
-            folds.eq(is_opcode(settings, Opcode.REDUCE)),
-            pairs.eq(combine == Combine.CELL),
-        ]
-        uses = {
-            "a": 1,
-            "b": ~loads & (combine != Combine.PASS),
-            "c": ~loads & (pairs | (combine == Combine.GRU)),
-        }
+        sizes = (self.plan.address_bits, self.plan.word_bytes)
         for name in OPERANDS:
-            m.submodules[f"jobs_{name}"] = jobs = Jobs(self.plan.address_bits, self.plan.word_bytes)
-            m.submodules[f"reader_{name}"] = reader = Reader(
-                self.plan.address_bits, self.plan.word_bytes, tails=True
-            )
-            wiring.connect(m, jobs.o, reader.jobs)
+            m.submodules[f"reader_{name}"] = reader = Reader(*sizes, tails=True)
             wiring.connect(m, reader.port, wiring.flipped(getattr(self.ports, name)))
             wiring.connect(m, reader.o, wiring.flipped(getattr(self.words, name)))
-            waits = Signal(name=f"waits_{name}")
-            walk = jobs.i.p
+            job, slots = reader.jobs.p, row_slots(self.settings)
             m.d.comb += [
-                jobs.i.valid.eq(waits & uses[name]),
-                walk.job.base.eq(slots[name]),
-                walk.job.stride.eq(slots[f"{name}_stride"]),
-                walk.job.rows.eq(settings.rows),
-                walk.job.words.eq(settings.words),
-                walk.job.tail.eq(Cat(Const(0, 1), settings.tail)),
-                walk.step.eq(slots.c_stride),
-                walk.groups.eq(1),
-                walk.places.eq(1),
+                job.stride.eq(slots[f"{name}_stride"]),
+                job.rows.eq(self.settings.rows),
+                job.words.eq(self.settings.words),
             ]
-            with m.If(self.begins):
-                m.d.sync += waits.eq(1)
-            with m.Elif(jobs.i.ready):
-                m.d.sync += waits.eq(0)
-            word_by_word = {"a": folds, "b": 0, "c": pairs}[name]
-            with m.If(word_by_word):
+            if name == "b":
+                waits = Signal()
+                with m.If(self.begins):
+                    m.d.sync += waits.eq(self.new.reads_b)
+                with m.Elif(reader.jobs.ready):
+                    m.d.sync += waits.eq(0)
                 m.d.comb += [
-                    walk.groups.eq(settings.rows),
-                    walk.places.eq(settings.words),
-                    walk.job.words.eq(1),
-                    walk.job.rows.eq(Mux(folds, settings.length, 2)),
+                    reader.jobs.valid.eq(waits),
+                    job.base.eq(slots.b),
+                    job.tail.eq(_tail(self.settings)),
                 ]
-            if name == "c":
-                with m.If(pairs):
-                    m.d.comb += walk.job.stride.eq(slots.d_distance)
+                continue
+            m.submodules[f"jobs_{name}"] = jobs = Jobs(*sizes)
+            new, by_word = row_slots(self.new), _by_word(self.new, name)
+            m.d.comb += [
+                jobs.rows.valid.eq(self.begins & (self.new.reads_c if name == "c" else 1)),
+                jobs.rows.p.base.eq(new[name]),
+                jobs.rows.p.stride.eq(new.c_stride),
+                jobs.rows.p.rows.eq(Mux(by_word, self.new.rows, 1)),
+                jobs.rows.p.words.eq(Mux(by_word, self.new.words, 1)),
+                jobs.rows.p.tail.eq(_tail(self.new)),
+                reader.jobs.valid.eq(jobs.o.valid),
+                jobs.o.ready.eq(reader.jobs.ready),
+                job.base.eq(jobs.o.p.base),
+                job.tail.eq(jobs.o.p.tail),
+            ]
+            with m.If(_by_word(self.settings, name)):
+                m.d.comb += [
+                    job.words.eq(1),
+                    job.rows.eq(self.settings.length if name == "a" else 2),
+                ]
+                if name == "c":
+                    m.d.comb += job.stride.eq(slots.d_distance)
             if name == "a":
-                m.d.comb += self.idle.eq(~waits)
-                with m.If(loads):
-                    m.d.comb += [walk.job.rows.eq(1), walk.job.tail.eq(0)]
+                m.d.comb += self.idle.eq(~jobs.o.valid)
         return m
+
+
+def _by_word(settings: Any, name: str) -> Value:
+    """Whether it is read word by word: down the rows of a window, or of c and d by turns."""
+    folds = is_opcode(settings, Opcode.REDUCE)
+    return {"a": folds, "c": settings.flags.combine == Combine.CELL}[name]
+
+
+def _tail(settings: Any) -> Value:
+    """Bytes of a row's last word."""
+    return Cat(Const(0, 1), settings.tail)

@@ -23,7 +23,9 @@ RESULTS = ("rows", "codes")
 class VectorUnit(Shared):
     """Combine, scale, table, outputs: what ``docs/accelerator.md`` says of opcodes 0x50 to 0x53.
 
-    An instruction starts when the one before it has completed. Throughput is one word of each
+    An instruction starts when the one before it has completed. Whether it is illegal or leaves the
+    buffer is seen before it writes (``hw.accelerator.vector.bounds``): then it completes with its
+    fault, and nothing starts after it until the reset. Throughput is one word of each
     operand per cycle; a row of one word with a header and nothing else to write takes one as well.
 
     Parameters
@@ -58,33 +60,37 @@ class VectorUnit(Shared):
         wiring.connect(m, loader.channels, chain.channels)
         wiring.connect(m, loader.segments, chain.segments)
         settings = Signal(settings_layout(plan), reset_less=True)
-        running, done, begins = Signal(), Signal(), Signal()
-        new, nothing = decode.o.p, Signal()
+        running, waiting = Signal(), Signal()
+        done, begins, taken, loaded = Signal(), Signal(), Signal(), Signal()
+        new = decode.o.p
         m.submodules.bounds = bounds = Bounds(plan)
-        wrong = ~new.empty & (new.wrong_opcode | new.wrong_field | bounds.outside)
-        for part in (operands, loader, chain):
+        for part in (operands, loader, chain, bounds):
             m.d.comb += part.settings.eq(settings)
+        for part in (operands, chain, bounds):
+            m.d.comb += part.begins.eq(begins)
         m.d.comb += [
-            bounds.settings.eq(new),
-            nothing.eq(new.empty | wrong),
             # What does nothing completes a cycle later than what is under way.
-            decode.o.ready.eq(~running | (done & ~nothing)),
-            begins.eq(decode.o.valid & decode.o.ready & ~nothing),
-            operands.begins.eq(begins),
-            chain.begins.eq(begins),
+            decode.o.ready.eq(~running | (done & ~new.nothing)),
+            taken.eq(decode.o.valid & decode.o.ready),
+            begins.eq(taken & ~new.nothing),
+            operands.new.eq(new),
             chain.constants.eq(loader.constants),
             self.busy.eq(running | decode.o.valid),
+            done.eq(running & ~waiting & ~chain.busy),
         ]
-        taken = decode.o.valid & decode.o.ready
         m.d.sync += [
             running.eq(begins | (running & ~done)),
-            self.completed.eq(done | (taken & nothing)),
+            self.completed.eq(done | (taken & new.nothing) | bounds.fails),
         ]
+        left = self._write(m, settings, new, chain, begins, bounds.checked)
         with m.If(begins):
-            m.d.sync += settings.eq(new)
-        with m.If(taken & wrong & (self.fault == Fault.NONE)):
-            field = Mux(new.wrong_field, Fault.FIELD, Fault.BUFFER)
-            m.d.sync += self.fault.eq(Mux(new.wrong_opcode, Fault.OPCODE, field))
+            m.d.sync += [settings.eq(new), loaded.eq(~new.opcode[1]), waiting.eq(1)]
+        with m.Else():
+            m.d.sync += waiting.eq(left | ~loaded | ~bounds.checked)
+            with m.If(loader.finished):
+                m.d.sync += loaded.eq(1)
+        with m.If((self.fault == Fault.NONE) & ((taken & new.wrong_opcode) | bounds.fails)):
+            m.d.sync += self.fault.eq(Mux(bounds.fails, bounds.fault, Fault.OPCODE))
 
         loads = settings.opcode[1]
         for name in OPERANDS:
@@ -99,8 +105,6 @@ class VectorUnit(Shared):
             chain.words.a.valid.eq(a.valid & ~loads),
             a.ready.eq(Mux(loads, loader.i.ready, chain.words.a.ready)),
         ]
-        written = self._write(m, settings, chain, begins)
-        m.d.comb += done.eq(running & Mux(loads, loader.finished, written & ~chain.busy))
 
         reading = Signal()
         with m.If(begins):
@@ -114,36 +118,43 @@ class VectorUnit(Shared):
         ]
         return m
 
-    def _write(self, m: Module, settings: Any, chain: Chain, begins: Signal) -> Value:
-        """Join the writers; return whether all that was asked for is written."""
+    def _write(
+        self, m: Module, settings: Any, new: Any, chain: Chain, begins: Signal, checked: Signal
+    ) -> Value:
+        """Join the writers; return whether anything will be left to be written."""
         flags, slots = settings.flags, row_slots(settings)
-        results, aside = Signal(), Signal()
-        m.d.comb += [
-            results.eq(flags.rows | flags.argmax | flags.top_k),
+        aside = Signal()
+        left, still_left = Signal(len(RESULTS)), Signal(len(RESULTS))
+        m.d.comb += chain.before.eq(~aside)
+        uses = {
+            "rows": _results(new.flags) | (new.flags.codes & new.flags.header),
+            "codes": new.flags.codes,
+        }
+        with m.If(begins):
             # Headers go by the port of rows if it is free.
-            aside.eq(flags.codes & flags.header & ~results),
-            chain.before.eq(~aside),
-        ]
-        uses = {"rows": results | aside, "codes": flags.codes}
-        left = []
-        for name in RESULTS:
+            m.d.sync += aside.eq(new.flags.codes & new.flags.header & ~_results(new.flags))
+        for number, name in enumerate(RESULTS):
             m.submodules[f"writer_{name}"] = writer = Writer(
                 self.plan.address_bits, self.plan.word_bytes
             )
             wiring.connect(m, writer.port, wiring.flipped(getattr(self, name)))
-            waits, lasts = Signal(name=f"waits_{name}"), Signal(name=f"lasts_{name}")
-            job = writer.jobs
+            waits, job = Signal(name=f"waits_{name}"), writer.jobs
             m.d.comb += [
-                job.valid.eq(waits & uses[name]),
+                # An illegal instruction writes nothing.
+                job.valid.eq(waits & checked),
                 job.p.rows.eq(settings.rows),
                 job.p.base.eq(slots.codes),
                 job.p.stride.eq(slots.codes_stride),
             ]
+            m.d.comb += still_left[number].eq(left[number] & ~writer.finished)
             with m.If(begins):
-                m.d.sync += [waits.eq(1), lasts.eq(1)]
+                used = uses[name] & ~new.opcode[1]
+                m.d.sync += [waits.eq(used), left[number].eq(used)]
             with m.Else():
-                m.d.sync += [waits.eq(waits & ~job.ready), lasts.eq(lasts & ~writer.finished)]
-            left.append(lasts & uses[name])
+                m.d.sync += [
+                    waits.eq(waits & ~(checked & job.ready)),
+                    left[number].eq(still_left[number]),
+                ]
             if name == "codes":
                 wiring.connect(m, chain.codes, writer.i)
                 m.d.comb += [
@@ -167,4 +178,9 @@ class VectorUnit(Shared):
                 m.d.comb += job.p.words.eq(settings.words)
             with m.Elif(flags.top_k):
                 m.d.comb += job.p.words.eq(slots.ranks)
-        return ~Cat(left).any()
+        return still_left.any()
+
+
+def _results(flags: Any) -> Value:
+    """Whether anything but codes is written."""
+    return flags.rows | flags.argmax | flags.top_k
