@@ -7,7 +7,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import Out
 
 from golden.operator_spec import AttentionSpec
-from hw.accelerator.head_layout import empty, head_layout, head_of
+from hw.accelerator.head_layout import head_layout, head_of
 from hw.accelerator.key_feed import KeyFeed
 from hw.accelerator.layout import (
     COUNT_BITS,
@@ -21,7 +21,7 @@ from hw.accelerator.row_beats import RowBeats
 from hw.accelerator.writer import Writer
 from hw.engine.engine import Engine
 from hw.engine.plan import EnginePlan
-from hw.stream import Fork, Queue
+from hw.stream import Buffer, Fork, Queue
 
 
 class EngineUnit(wiring.Component):
@@ -63,9 +63,12 @@ class EngineUnit(wiring.Component):
         ]
         queues = []
         for name, o in zip(("job", "query", "key", "context"), heads.o, strict=True):
-            m.submodules[f"{name}_heads"] = queue = Queue(layout, 2)
+            # One is a register, and enough: every part but the last one has room of its own.
+            m.submodules[f"{name}_heads"] = queue = Queue(layout, 1)
             wiring.connect(m, o, queue.i)
             queues.append(queue.o)
+        m.submodules.context_head = head = Buffer(layout)
+        wiring.connect(m, queues[3], head.i)
         m.submodules.engine = engine = Engine(spec, plan)
         m.submodules.key_feed = feed = KeyFeed(
             self.address_bits, self.word_bytes, spec.key_block, plan.rows
@@ -81,19 +84,18 @@ class EngineUnit(wiring.Component):
         ]
         self._jobs(m, queues[0], engine)
         self._queries(m, queues[1], engine)
-        self._contexts(m, queues[3], engine)
+        self._contexts(m, head.o, engine)
         return m
 
     def _jobs(self, m: Module, heads: Any, engine: Engine) -> None:
         """A job of the engine for each ``plan.rows`` queries."""
         p, job = heads.p, engine.jobs
-        first, left = Signal(COUNT_BITS), Signal(COUNT_BITS)
-        last = Signal()
+        rows, last = self.plan.rows, Signal()
+        first, following = Signal(COUNT_BITS), Signal(COUNT_BITS + 1, init=rows)
         m.d.comb += [
-            left.eq(p.query_count - first),
-            last.eq(left <= self.plan.rows),
-            job.valid.eq(heads.valid & ~empty(p)),
-            job.p.queries.eq(Mux(last, left, self.plan.rows)),
+            last.eq(p.query_count <= following),
+            job.valid.eq(heads.valid & ~p.empty),
+            job.p.queries.eq(Mux(last, p.query_count - first, rows)),
             job.p.keys.eq(p.key_count),
             job.p.causal.eq(p.causal),
             job.p.position.eq(p.key_count - p.query_count + first),
@@ -104,31 +106,36 @@ class EngineUnit(wiring.Component):
                     *("score_multiplier", "context_multiplier", "context_offset"),
                 )
             ),
-            heads.ready.eq(empty(p) | (job.ready & last)),
+            heads.ready.eq(p.empty | (job.ready & last)),
         ]
         with m.If(job.valid & job.ready):
-            m.d.sync += first.eq(Mux(last, 0, first + self.plan.rows))
+            m.d.sync += [
+                first.eq(Mux(last, 0, following)),
+                following.eq(Mux(last, rows, following + rows)),
+            ]
 
     def _queries(self, m: Module, heads: Any, engine: Engine) -> None:
         """Each query's header and codes."""
         m.submodules.query_reader = reader = Reader(self.address_bits, self.word_bytes)
         m.submodules.query_beats = beats = RowBeats(self.word_bytes)
         m.submodules.query_sizes = sizes = Queue(heads.p.beats.shape(), 4)
+        m.submodules.query_size = size = Buffer(heads.p.beats.shape())
+        wiring.connect(m, sizes.o, size.i)
         wiring.connect(m, reader.port, wiring.flipped(self.queries))
         wiring.connect(m, reader.o, beats.i)
         p, job = heads.p, reader.jobs
         m.d.comb += [
-            job.valid.eq(heads.valid & ~empty(p) & sizes.i.ready),
+            job.valid.eq(heads.valid & ~p.empty & sizes.i.ready),
             job.p.base.eq(p.queries),
             job.p.stride.eq(p.queries_stride),
             job.p.rows.eq(p.query_count),
             job.p.words.eq(1 + ((p.beats + 1) >> 1)),
-            sizes.i.valid.eq(heads.valid & ~empty(p) & job.ready),
-            sizes.i.payload.eq(p.beats),
-            heads.ready.eq(empty(p) | (job.ready & sizes.i.ready)),
-            beats.beats.eq(sizes.o.payload),
+            sizes.i.valid.eq(heads.valid & ~p.empty & job.ready),
+            sizes.i.payload.eq(p.beats - 1),
+            heads.ready.eq(p.empty | (job.ready & sizes.i.ready)),
+            beats.last_beat.eq(size.o.payload),
             beats.headed.eq(1),
-            sizes.o.ready.eq(beats.done),
+            size.o.ready.eq(beats.done),
             Value.cast(engine.queries.payload).eq(beats.o.payload),
             engine.queries.valid.eq(beats.o.valid),
             beats.o.ready.eq(engine.queries.ready),
@@ -142,10 +149,13 @@ class EngineUnit(wiring.Component):
         active, nothing = Signal(), Signal()
         count = self.plan.lanes // self.plan.output_lanes
         beat = Signal(range(count))
-        word, full = Signal(8 * self.word_bytes, reset_less=True), Signal()
+        codes = Value.cast(engine.o.p.data)
+        before, word = Signal(8 * self.word_bytes, reset_less=True), Signal(8 * self.word_bytes)
+        m.submodules.context_words = words = Queue(word.shape(), 2)
+        wiring.connect(m, words.o, writer.i)
         m.d.comb += [
-            nothing.eq(heads.valid & empty(p) & ~active),
-            job.valid.eq(heads.valid & ~empty(p) & ~active),
+            nothing.eq(heads.valid & p.empty & ~active),
+            job.valid.eq(heads.valid & ~p.empty & ~active),
             job.p.base.eq(p.contexts),
             job.p.stride.eq(p.contexts_stride),
             job.p.rows.eq(p.query_count),
@@ -153,20 +163,14 @@ class EngineUnit(wiring.Component):
             heads.ready.eq(nothing | writer.finished),
             self.completed.eq(nothing | writer.finished),
             self.busy.eq(heads.valid),
-            writer.i.valid.eq(full),
-            writer.i.payload.eq(word),
-            engine.o.ready.eq(~full | writer.i.ready),
+            word.eq(Cat(before, codes)[len(codes) :]),
+            words.i.valid.eq(engine.o.valid & (beat == count - 1)),
+            words.i.payload.eq(word),
+            engine.o.ready.eq(words.i.ready),
         ]
         with m.If(writer.finished):
             m.d.sync += active.eq(0)
         with m.Elif(job.valid & job.ready):
             m.d.sync += active.eq(1)
-        with m.If(engine.o.ready):
-            ends = engine.o.valid & (beat == count - 1)
-            m.d.sync += full.eq(ends)
-            with m.If(engine.o.valid):
-                codes = Value.cast(engine.o.p.data)
-                m.d.sync += [
-                    word.eq(Cat(word, codes)[len(codes) :]),
-                    beat.eq(Mux(ends, 0, beat + 1)),
-                ]
+        with m.If(engine.o.valid & engine.o.ready):
+            m.d.sync += [before.eq(word), beat.eq(Mux(words.i.valid, 0, beat + 1))]

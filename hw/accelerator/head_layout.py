@@ -7,7 +7,11 @@ from hw.accelerator.layout import COUNT_BITS
 
 
 def head_layout(address_bits: int) -> data.StructLayout:
-    """An instruction of the engine (``docs/accelerator.md``), its slots taken apart."""
+    """An instruction of the engine (``docs/accelerator.md``), its slots taken apart.
+
+    empty
+        Nothing is asked for: there are no queries, or no keys.
+    """
     address = unsigned(address_bits)
     places = ("queries", "keys", "values", "contexts")
     return data.StructLayout({
@@ -23,6 +27,7 @@ def head_layout(address_bits: int) -> data.StructLayout:
         "context_multiplier": unsigned(16),
         "context_offset": signed(8),
         "probability_bits": unsigned(4),
+        "empty": unsigned(1),
     })
 
 
@@ -48,9 +53,5 @@ def head_of(instruction: data.View) -> dict[str, Value]:
         "probability_bits": slots[10][8:12],
         "causal": instruction.flags[0],
         "masked": instruction.flags[1],
+        "empty": (instruction.counts[0] == 0) | (instruction.counts[1] == 0),
     }
-
-
-def empty(head: data.View) -> Value:
-    """Nothing is asked for: there are no queries, or no keys."""
-    return (head.query_count == 0) | (head.key_count == 0)

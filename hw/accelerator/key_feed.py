@@ -6,11 +6,12 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.accelerator.head_layout import empty, head_layout
+from golden.spec import ceil_log2
+from hw.accelerator.head_layout import head_layout
 from hw.accelerator.layout import COUNT_BITS, read_signature
 from hw.accelerator.reader import Reader
 from hw.accelerator.row_beats import RowBeats
-from hw.stream import Queue
+from hw.stream import Buffer, Queue
 
 
 class KeyFeed(wiring.Component):
@@ -38,69 +39,90 @@ class KeyFeed(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        parts = data.StructLayout({"header": 1, "read": 1, "beats": 8})
+        parts = data.StructLayout({"header": 1, "read": 1, "last_beat": 8})
         m.submodules.parts = queue = Queue(parts, 4)
+        m.submodules.part = here = Buffer(parts)
+        wiring.connect(m, queue.o, here.i)
         m.submodules.reader = reader = Reader(self.address_bits, self.word_bytes)
         m.submodules.beats = beats = RowBeats(self.word_bytes)
         wiring.connect(m, reader.port, wiring.flipped(self.port))
         self._ask(m, queue, reader)
 
-        part = queue.o.p
-        header = queue.o.valid & part.header
+        part = here.o.p
+        header = here.o.valid & part.header
+        reads = here.o.valid & (part.read | ~part.header)
         ones = (1 << self.key_block) - 1
         m.d.comb += [
-            beats.beats.eq(Mux(part.header, 1, part.beats)),
+            beats.last_beat.eq(part.last_beat),
             beats.i.payload.eq(reader.o.payload),
-            beats.i.valid.eq(reader.o.valid & queue.o.valid & (part.read | ~part.header)),
-            reader.o.ready.eq(beats.i.ready & queue.o.valid & (part.read | ~part.header)),
+            beats.i.valid.eq(reader.o.valid & reads),
+            reader.o.ready.eq(beats.i.ready & reads),
             self.o.valid.eq(beats.o.valid | (header & ~part.read)),
             self.o.payload.eq(Mux(header & ~part.read, ones, beats.o.payload)),
             beats.o.ready.eq(self.o.ready),
-            queue.o.ready.eq(beats.done | (header & ~part.read & self.o.ready)),
-            self.waits.eq(queue.o.valid & ~self.o.valid),
+            here.o.ready.eq(beats.done | (header & ~part.read & self.o.ready)),
+            self.waits.eq(here.o.valid & ~self.o.valid),
         ]
         return m
 
     def _ask(self, m: Module, queue: Queue, reader: Reader) -> None:
         """A job of the reader for the mask, for the keys, for the values of each block."""
-        p = self.i.p
+        blocks = (self.i.p.key_count - 1)[:COUNT_BITS]
+        key_bits = ceil_log2(self.key_block)
+        m.submodules.head = head = Buffer(
+            data.StructLayout({
+                "head": self.i.p.shape(),
+                "last_keys": max(1, key_bits),
+                "last_block": COUNT_BITS - key_bits,
+            })
+        )
+        p, heads = head.o.p.head, head.o
+        m.submodules.read_jobs = jobs = Queue(reader.jobs.p.shape(), 1)
+        wiring.connect(m, jobs.o, reader.jobs)
         kind = Signal(2)  # 0: mask, 1: keys, 2: values
-        block, first_key, first_query = Signal(COUNT_BITS), Signal(COUNT_BITS), Signal(COUNT_BITS)
+        block = Signal(COUNT_BITS - key_bits)
+        following_queries = Signal(COUNT_BITS + 1, init=self.query_rows)
         key_row, value_row = Signal(self.address_bits), Signal(self.address_bits)
-        left, count = Signal(COUNT_BITS), Signal(COUNT_BITS)
         reads, moved, last_block, last_query = Signal(), Signal(), Signal(), Signal()
-        job = reader.jobs
-        asks = self.i.valid & ~empty(p)
+        job = jobs.i
+        asks = heads.valid & ~p.empty
         m.d.comb += [
-            left.eq(p.key_count - first_key),
-            count.eq(Mux(left < self.key_block, left, self.key_block)),
-            last_block.eq(left <= self.key_block),
-            last_query.eq(p.query_count - first_query <= self.query_rows),
+            head.i.valid.eq(self.i.valid),
+            self.i.ready.eq(head.i.ready),
+            head.i.p.head.eq(self.i.p),
+            head.i.p.last_keys.eq(blocks[:key_bits]),
+            head.i.p.last_block.eq(blocks[key_bits:]),
+            last_block.eq(block == heads.p.last_block),
+            last_query.eq(p.query_count <= following_queries),
             reads.eq((kind != 0) | p.masked),
             job.valid.eq(asks & reads & queue.i.ready),
             queue.i.valid.eq(asks & (~reads | job.ready)),
             queue.i.p.header.eq(kind == 0),
             queue.i.p.read.eq(reads),
-            queue.i.p.beats.eq(p.beats),
+            queue.i.p.last_beat.eq(Mux(kind == 0, 0, p.beats - 1)),
             moved.eq(queue.i.valid & queue.i.ready),
-            job.p.rows.eq(count),
+            job.p.rows.eq(Mux(last_block, heads.p.last_keys + 1, self.key_block)),
             job.p.words.eq((p.beats + 1) >> 1),
-            self.i.ready.eq(empty(p) | (moved & (kind == 2) & last_block & last_query)),
+            heads.ready.eq(p.empty | (moved & (kind == 2) & last_block & last_query)),
         ]
+        base, offset = Signal(self.address_bits), Signal(self.address_bits)
+        m.d.comb += job.p.base.eq(base + offset)
         with m.If(kind == 0):
-            m.d.comb += [job.p.base.eq(p.mask + block), job.p.rows.eq(1), job.p.words.eq(1)]
+            m.d.comb += [base.eq(p.mask), offset.eq(block), job.p.rows.eq(1), job.p.words.eq(1)]
         with m.Elif(kind == 1):
-            m.d.comb += [job.p.base.eq(p.keys + key_row), job.p.stride.eq(p.keys_stride)]
+            m.d.comb += [base.eq(p.keys), offset.eq(key_row), job.p.stride.eq(p.keys_stride)]
         with m.Else():
-            m.d.comb += [job.p.base.eq(p.values + value_row), job.p.stride.eq(p.values_stride)]
+            m.d.comb += [base.eq(p.values), offset.eq(value_row), job.p.stride.eq(p.values_stride)]
         with m.If(moved):
             m.d.sync += kind.eq(Mux(kind == 2, 0, kind + 1))
             with m.If(kind == 2):
                 m.d.sync += [
                     block.eq(Mux(last_block, 0, block + 1)),
-                    first_key.eq(Mux(last_block, 0, first_key + self.key_block)),
                     key_row.eq(Mux(last_block, 0, key_row + p.keys_stride * self.key_block)),
                     value_row.eq(Mux(last_block, 0, value_row + p.values_stride * self.key_block)),
                 ]
                 with m.If(last_block):
-                    m.d.sync += first_query.eq(Mux(last_query, 0, first_query + self.query_rows))
+                    rows = self.query_rows
+                    m.d.sync += following_queries.eq(
+                        Mux(last_query, rows, following_queries + rows)
+                    )

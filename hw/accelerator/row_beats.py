@@ -17,7 +17,7 @@ class RowBeats(wiring.Component):
     Members
     -------
     i : words (``hw.accelerator.layout.word_layout``)
-    beats : half words of a row
+    last_beat : number of a row's last half word
     headed : a row begins with a header word, of which the lower half is a beat of its own
     o : half words
     done : the last half word of a job moves
@@ -27,7 +27,7 @@ class RowBeats(wiring.Component):
         self.word_bytes = word_bytes
         super().__init__({
             "i": In(stream.Signature(word_layout(word_bytes))),
-            "beats": In(8),
+            "last_beat": In(8),
             "headed": In(1),
             "o": Out(stream.Signature(unsigned(4 * word_bytes))),
             "done": Out(1),
@@ -41,7 +41,7 @@ class RowBeats(wiring.Component):
         m.d.comb += [
             header.eq(self.headed & ~behind),
             upper.eq(beat[0] & ~header),
-            ends.eq(~header & (beat == self.beats - 1)),
+            ends.eq(~header & (beat == self.last_beat)),
             self.o.valid.eq(self.i.valid),
             self.o.payload.eq(Mux(upper, self.i.p.data[half:], self.i.p.data[:half])),
             moved.eq(self.o.valid & self.o.ready),

@@ -11,6 +11,8 @@ from hw.engine.column import EngineColumn
 from hw.engine.layout import command_layout, input_layout, operand_layout
 from hw.engine.plan import EnginePlan
 from hw.engine.products import Drive
+from hw.engine.rescale import ALWAYS
+from hw.pipeline import delayed, held
 
 
 def cell_write_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:
@@ -34,16 +36,20 @@ class Array(wiring.Component):
 
     A query's part is broadcast to all keys, which are the columns; a part of a row of
     probabilities is broadcast to the columns of the values. So a key is written along a column
-    and a value across the columns, both as they come: nothing is transposed. Latency is one cycle.
+    and a value across the columns, both as they come: nothing is transposed. Latency is ``STAGES``
+    cycles: inputs are decoded, multiplied and summed. The cells are read in the second one.
 
     Members
     -------
     valid, command, x : what to multiply now: a query's codes, or with ``command.context``
         probabilities
-    addend : old context of each column
-    write : a beat for the cells
-    o : sums, from the cycle after a command to the next command
+    addend : old context of each column, ``ADDEND_STAGE`` cycles after the command
+    write : a beat for the cells, which have it two cycles later
+    o : sums, ``STAGES`` cycles after a command, until those of the next command
     """
+
+    STAGES = 3
+    ADDEND_STAGE = 2
 
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
         self.spec, self.plan = spec, plan
@@ -62,26 +68,33 @@ class Array(wiring.Component):
         spec, plan = self.spec, self.plan
         m.submodules.drive = drive = Drive(spec, plan)
         m.d.comb += [drive.signed.eq(~self.command.context), drive.x.eq(self.x)]
-        one_lane = Signal(plan.lanes)
-        m.d.comb += one_lane.eq(1 << self.write.lane)
+        lines = Signal.like(drive.o, reset_less=True)
+        m.d.sync += lines.eq(drive.o)
+        cell_set = held(m, ALWAYS, "cell_set", self.command.set)
+        enable = delayed(m, "enable", self.valid, self.ADDEND_STAGE)
+        adds = held(m, ALWAYS, "adds", ~self.command.first, self.ADDEND_STAGE)
+        write, one_lane = Signal.like(self.write, reset_less=True), Signal(plan.lanes)
+        writes = delayed(m, "writes", self.write.valid, 1)
+        m.d.sync += write.eq(self.write)
+        m.d.comb += one_lane.eq(1 << write.lane)
         for index in range(spec.key_block):
             m.submodules[f"column_{index}"] = column = EngineColumn(spec, plan)
             m.d.comb += [
-                column.enable.eq(self.valid),
-                column.adds.eq(~self.command.first),
+                column.enable.eq(enable),
+                column.adds.eq(adds),
                 column.addend.eq(self.addend[index]),
-                column.set.eq(self.command.set),
-                column.drive.eq(drive.o),
-                column.write_set.eq(self.write.set),
+                column.set.eq(cell_set),
+                column.drive.eq(lines),
+                column.write_set.eq(write.set),
                 self.o[index].eq(column.o),
             ]
-            with m.If(self.write.value):
-                byte = self.write.data[index % plan.lanes]
+            with m.If(write.value):
+                byte = write.data[index % plan.lanes]
                 m.d.comb += column.write_data.eq(byte.replicate(plan.lanes))
-                with m.If(self.write.valid & (self.write.place == index // plan.lanes)):
+                with m.If(writes & (write.place == index // plan.lanes)):
                     m.d.comb += column.write.eq(one_lane)
             with m.Else():
-                m.d.comb += column.write_data.eq(self.write.data)
-                with m.If(self.write.valid & (self.write.place == index)):
+                m.d.comb += column.write_data.eq(write.data)
+                with m.If(writes & (write.place == index)):
                     m.d.comb += column.write.eq((1 << plan.lanes) - 1)
         return m

@@ -17,13 +17,13 @@ from hw.platform import Shared
 class EngineColumn(Shared):
     """``o = sum(x[l] * w[set][l] for l in lanes) + addend``, kept while enabled.
 
-    The addend is the old context, or with ``adds`` the sum so far. Latency is one cycle.
+    The addend is the old context, or with ``adds`` the sum so far. Latency is two cycles.
 
     Members
     -------
-    enable : take a new sum
-    adds : to the sum so far, not to ``addend``
     drive, set : what all columns are told
+    enable : take a new sum, one cycle after drive and set, as the next two
+    adds, addend : to the sum so far, or to what is given
     write, write_set, write_data : see ``Bitcells``
     """
 

@@ -11,7 +11,7 @@ from golden.operator_spec import AttentionSpec
 from hw.engine.layout import command_layout
 from hw.engine.plan import EnginePlan
 from hw.engine.rescale import ALWAYS, places_shape
-from hw.ops.rounding import rounded
+from hw.ops.rounding import half_up, shifted_right
 from hw.pipeline import held
 
 
@@ -23,6 +23,7 @@ def sums_layout(spec: AttentionSpec, plan: EnginePlan) -> data.ArrayLayout:
 class Context(wiring.Component):
     """``addend = round(context * 2**-places)``, and the contexts in memory.
 
+    A context is read, kept, shifted and rounded, each in a cycle.
     Throughput is one group of ``key_block`` elements per cycle.
 
     Members
@@ -33,7 +34,7 @@ class Context(wiring.Component):
     write, write_command, sums : a sum of the array that is kept
     """
 
-    STAGES = 2
+    STAGES = 4
 
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
         self.spec, self.plan = spec, plan
@@ -58,8 +59,11 @@ class Context(wiring.Component):
             write.data.eq(self.sums),
             read.addr.eq(Cat(self.read.group, self.read.row)),
         ]
-        none = held(m, ALWAYS, "none", self.read.fresh | ~self.read.context)
+        none = held(m, ALWAYS, "none", self.read.fresh | ~self.read.context, self.STAGES - 1)
+        places = held(m, ALWAYS, "late_places", self.places)
         for column, (old, addend) in enumerate(zip(read.data, self.addend, strict=True)):
-            shifted = rounded(old, self.places)[: len(old)].as_signed()
-            m.d.comb += addend.eq(held(m, ALWAYS, f"shifted_{column}", Mux(none, 0, shifted)))
+            kept = held(m, ALWAYS, f"kept_{column}", old)
+            shifted = held(m, ALWAYS, f"shifted_{column}", shifted_right(kept, places))
+            new = Mux(none, 0, half_up(shifted)[: len(old)].as_signed())
+            m.d.comb += addend.eq(held(m, ALWAYS, f"rounded_{column}", new))
         return m

@@ -87,10 +87,12 @@ class Engine(wiring.Component):
         wiring.connect(m, wiring.flipped(self.keys_values), loader.i)
         wiring.connect(m, result.o, wiring.flipped(self.o))
 
-        # Operands are read, contexts shifted, then the array works.
-        stages = Context.STAGES
-        commands = self._commands(m, sequencer, stages + 1)
+        # Operands are read and multiplied while contexts are shifted.
+        stages = Context.STAGES - Array.ADDEND_STAGE
+        commands = self._commands(m, sequencer, stages + Array.STAGES)
         (_, issued), (valid, command), (done, made) = commands[0], commands[stages], commands[-1]
+        (reads, reading) = commands[1]
+        used = reads & reading.ends
         query = Cat(_extended(x, len(array.x[0])) for x in buffer.x)
         query = held(m, ALWAYS, "query", query, stages - 1)
         part = held(m, ALWAYS, "part", issued.index)
@@ -112,13 +114,14 @@ class Engine(wiring.Component):
             Value.cast(array.x).eq(Mux(command.context, picked, query)),
             array.addend.eq(context.addend),
             array.write.eq(loader.write),
-            loader.keys_used.eq(valid & ~command.context & command.ends),
-            loader.values_used.eq(valid & command.context & command.ends),
+            # The array reads its cells before anything that is taken now is written.
+            loader.keys_used.eq(used & ~reading.context),
+            loader.values_used.eq(used & reading.context),
             sequencer.keys_ready.eq(loader.keys_ready),
             sequencer.values_ready.eq(loader.values_ready),
             *(sequencer.rows[bank].eq(buffer.rows[bank]) for bank in range(2)),
             sequencer.probabilities_ready.eq(softmax.ready),
-            sequencer.context_given.eq(result.given),
+            sequencer.context_given.eq(delayed(m, "given", result.given, 1)),
             context.write.eq(done & made.context & made.last),
             context.write_command.eq(made),
             context.sums.eq(array.o),
@@ -133,7 +136,7 @@ class Engine(wiring.Component):
         """Every job goes to the sequencer, and what they must know of it to both readers."""
         spec, plan = self.spec, self.plan
         m.submodules.jobs = jobs = Fork(self.jobs.payload.shape(), 3)
-        m.submodules.array_jobs = array_jobs = Queue(self.jobs.payload.shape(), 2)
+        m.submodules.array_jobs = array_jobs = Queue(self.jobs.payload.shape(), 1)
         wiring.connect(m, wiring.flipped(self.jobs), jobs.i)
         wiring.connect(m, jobs.o[0], array_jobs.i)
         wiring.connect(m, array_jobs.o, sequencer.job)
@@ -149,8 +152,8 @@ class Engine(wiring.Component):
                 queue.i.p.beats.eq(copy.p.beats),
             ]
             wiring.connect(m, queue.o, reader)
-        ends, bank = sequencer.job.ready, sequencer.command.bank
-        m.d.comb += buffer.free.eq(Cat(ends & ~bank, ends & bank))
+        ends, bank = sequencer.done, sequencer.command.bank
+        m.d.sync += buffer.free.eq(Cat(ends & ~bank, ends & bank))
 
     def _commands(self, m: Module, sequencer: Sequencer, stages: int) -> list[tuple[Value, Any]]:
         """The sequencer's command, now and in each of the cycles after it."""
@@ -175,9 +178,10 @@ class Engine(wiring.Component):
         commands: list[tuple[Value, Any]],
     ) -> None:
         """A row of scores leaves the array: its scale, and which keys its query sees."""
-        spec, job = self.spec, sequencer.job.p
-        (_, command), (done, made) = commands[-2:]
-        mask = held(m, sequencer.starts, "mask", loader.mask)
+        spec, job = self.spec, sequencer.current
+        (reads, reading), (_, command), (done, made) = commands[1], *commands[-2:]
+        starts = reads & ~reading.context & reading.first & (reading.row == 0)
+        mask = held(m, starts, "mask", loader.mask)
         limit = held(m, ALWAYS, "limit", sequencer.ahead + command.row)
         scale = head_scale(
             *(m, "head_scale", spec.requantize, job.score_multiplier),
@@ -204,9 +208,9 @@ class Engine(wiring.Component):
         issued: tuple[Value, Any],
     ) -> None:
         """A query's last products are on their way: its sum has just been read."""
-        job = sequencer.job.p
+        job = sequencer.current
         valid, command = issued
-        head = Cat(job.context_multiplier, job.context_offset, job.beats, sequencer.job.ready)
+        head = Cat(job.context_multiplier, job.context_offset, job.beats, sequencer.done)
         m.d.comb += [
             result.complete_valid.eq(valid & command.context & command.row_ends & command.final),
             Value.cast(result.complete).eq(Cat(softmax.total, held(m, ALWAYS, "head", head))),

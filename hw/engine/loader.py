@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
+from golden.spec import ceil_log2
 from hw.engine.array import cell_write_layout
 from hw.engine.layout import operand_layout, rows_layout
 from hw.engine.plan import EnginePlan
@@ -25,7 +26,7 @@ class Loader(wiring.Component):
     write : to the array's cells
     mask : of the block whose keys were written last
     keys_ready, values_ready : a block's keys, or values, wait for their use
-    keys_used, values_used : in this cycle the array reads them for the last time
+    keys_used, values_used : the array will not read them later than in two cycles
     """
 
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
@@ -45,12 +46,16 @@ class Loader(wiring.Component):
         m = Module()
         spec, plan = self.spec, self.plan
         columns = spec.key_block
-        left, beats = Signal.like(self.job.p.count), Signal.like(self.job.p.beats)
+        key_bits = ceil_log2(columns)
+        # Keys, and blocks, that follow the first one.
+        keys = (self.job.p.count - 1)[: len(self.job.p.count)]
+        later_keys, later_blocks = Signal(key_bits), Signal.like(keys[key_bits:])
+        last_block, last_beat = Signal(), Signal(plan.beat_bits)
         started = Signal()
-        count, key = Signal(range(columns + 1)), Signal(range(columns))
+        last_key, key = Signal(range(columns)), Signal(range(columns))
         beat = Signal(plan.beat_bits)
-        m.d.comb += count.eq(Mux(left > columns, columns, left))
-        key_ends, beat_ends = key == count - 1, beat == beats - 1
+        m.d.comb += last_key.eq(Mux(last_block, later_keys, columns - 1))
+        key_ends, beat_ends = key == last_key, beat == last_beat
         taken = Signal()
         m.d.comb += taken.eq(self.i.valid & self.i.ready)
 
@@ -85,19 +90,30 @@ class Loader(wiring.Component):
                 self.write.set.eq(plan.beats + group * key_beats + key_beat),
             ]
             with m.If(advance()):
-                m.d.sync += [self.values_ready.eq(1), in_values.eq(0), left.eq(left - count)]
-                with m.If(left == count):
+                m.d.sync += [
+                    self.values_ready.eq(1),
+                    in_values.eq(0),
+                    later_blocks.eq(later_blocks - 1),
+                    last_block.eq(later_blocks == 1),
+                ]
+                with m.If(last_block):
                     m.d.sync += started.eq(0)
         with m.Elif(started):
             m.d.comb += self.i.ready.eq(~self.keys_ready)
             with m.If(taken):
                 bits = Value.cast(self.i.payload)[:columns]
-                present = ((1 << count) - 1)[:columns]
+                present = Cat(1, *(last_key >= column for column in range(1, columns)))
                 m.d.sync += [self.mask.eq(bits & present), in_keys.eq(1)]
         with m.Else():
             m.d.comb += self.job.ready.eq(1)
             with m.If(self.job.valid):
-                m.d.sync += [left.eq(self.job.p.count), beats.eq(self.job.p.beats), started.eq(1)]
+                m.d.sync += [
+                    later_keys.eq(keys[:key_bits]),
+                    later_blocks.eq(keys[key_bits:]),
+                    last_block.eq(keys[key_bits:] == 0),
+                    last_beat.eq(self.job.p.beats - 1),
+                    started.eq(1),
+                ]
         return m
 
 

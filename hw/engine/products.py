@@ -7,10 +7,13 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import AttentionSpec
+from golden.spec import ceil_log2
 from hw.engine.layout import input_layout
 from hw.engine.plan import CODE_BITS, EnginePlan
+from hw.engine.rescale import ALWAYS
 from hw.macro.bit_heap import BitHeap
 from hw.macro.product_sum import Choices
+from hw.pipeline import held
 
 
 def input_bits(spec: AttentionSpec, plan: EnginePlan) -> int:
@@ -67,16 +70,17 @@ class Drive(wiring.Component):
 
 
 class Products(wiring.Component):
-    """``o = (sum(value[l] * w[l] for l in lanes) + addend) mod 2**bits``. Combinational.
+    """``o = (sum(value[l] * w[l] for l in lanes) + addend) mod 2**bits``, the addend a cycle later.
 
     The platform's ``arithmetic`` chooses the form, as of ``hw.macro.product_sum``: words are quick
-    to simulate; gates select per bit of the inputs and pair of lanes 0, w0, w1 or w0 + w1.
+    to simulate; gates select per bit of the inputs and pair of lanes 0, w0, w1 or w0 + w1. A
+    register stands behind the multipliers, or behind the sum of the gates, which is narrower.
 
     Members
     -------
     drive : lines of all columns
     weights : the column's weights, raw bits
-    addend : what is kept of the sum so far
+    addend : what is kept of the sum so far, one cycle after drive and weights
     """
 
     def __init__(self, spec: AttentionSpec, plan: EnginePlan) -> None:
@@ -93,13 +97,16 @@ class Products(wiring.Component):
         m = Module()
         weights = [w.as_signed() for w in self.weights]
         if getattr(platform, "arithmetic", "words") == "words":
-            products = (x * w for x, w in zip(self.drive.values, weights, strict=True))
+            pairs = zip(self.drive.values, weights, strict=True)
+            products = [
+                held(m, ALWAYS, f"product_{lane}", x * w) for lane, (x, w) in enumerate(pairs)
+            ]
             m.d.comb += self.o.eq(sum(products, self.addend))
             return m
         column, macro = self.plan.column(self.spec), self.plan.macro
         choices = Choices(m, column, macro, self.drive, weights)
-        heap = BitHeap(self.bits)
-        heap.add(self.addend)
+        product_bits = input_bits(self.spec, self.plan) + CODE_BITS
+        heap = BitHeap(min(self.bits, product_bits + ceil_log2(self.plan.lanes)))
         for plane, lines in enumerate(self.drive.planes):
             terms = choices.terms(m, lines)
             if plane != CODE_BITS - 1:
@@ -114,5 +121,6 @@ class Products(wiring.Component):
             total = Signal(signed(width))
             m.d.comb += total.eq(negative.sum(m))
             heap.add(total, plane, negate=self.drive.signed, depth=negative.depths)
-        m.d.comb += self.o.eq(heap.sum(m))
+        products = held(m, ALWAYS, "products", heap.sum(m).as_signed())
+        m.d.comb += self.o.eq(products + self.addend)
         return m

@@ -70,10 +70,9 @@ class Result(wiring.Component):
         m.submodules.rows = rows = self._scales(m)
         m.submodules.requantizer = scaled = Requantizer(numbers, lanes=lanes, tag_bits=2)
 
-        parts, shares = spec.key_block // lanes, plan.lanes // lanes
-        part = Signal(range(plan.beats * shares))
+        parts, part = spec.key_block // lanes, Signal.like(rows.o.p.last_part)
         row, moved = rows.o.p, Signal()
-        row_ends = part == (row.beats << ceil_log2(shares)) - 1
+        row_ends = part == row.last_part
         word_ends = row_ends | (part[: ceil_log2(parts)] == parts - 1)
         word = Value.cast(words.o.payload)
         chosen = word.word_select(part[: ceil_log2(parts)], len(word) // parts)
@@ -104,10 +103,11 @@ class Result(wiring.Component):
     def _scales(self, m: Module) -> RowQueue:
         """Each row's ``1 / sum`` with its head's numbers in it, its length and end."""
         spec, plan, row = self.spec, self.plan, self.complete
+        shares = plan.lanes // plan.output_lanes
         rows = RowQueue(
             data.StructLayout({
                 "scale": scale_layout(spec),
-                "beats": row.beats.shape(),
+                "last_part": range(plan.beats * shares),
                 "done": unsigned(1),
             }),
             plan.row_bits,
@@ -120,12 +120,13 @@ class Result(wiring.Component):
             *(reciprocal.mantissa, reciprocal.exponent + offset),
         )
         stages = Reciprocal.STAGES + 1
+        last_part = ((row.beats << ceil_log2(shares)) - 1)[: (plan.beats * shares - 1).bit_length()]
         m.d.comb += [
             reciprocal.enable.eq(1),
             reciprocal.n.eq(row.total),
             rows.write.eq(delayed(m, "complete", self.complete_valid, stages)),
             Value.cast(rows.i).eq(
-                Cat(scale, held(m, ALWAYS, "end", Cat(row.beats, row.done), stages))
+                Cat(scale, held(m, ALWAYS, "end", Cat(last_part, row.done), stages))
             ),
         ]
         return rows

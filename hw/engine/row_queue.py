@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, ShapeLike, Signal
+from amaranth.hdl import Module, Mux, ShapeLike, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -37,11 +37,13 @@ class RowQueue(wiring.Component):
         newest, oldest, after = (
             Signal(bits + 1, name=name) for name in ("newest", "oldest", "after")
         )
+        following, moves = Signal(bits + 1, init=1), Signal()
         m.d.comb += [
             write.en.eq(self.write),
             write.addr.eq(newest[:bits]),
             write.data.eq(self.i),
-            after.eq(oldest + (self.o.valid & self.o.ready)),
+            moves.eq(self.o.valid & self.o.ready),
+            after.eq(Mux(moves, following, oldest)),
             read.en.eq(~self.o.valid | self.o.ready),
             read.addr.eq(after[:bits]),
             self.o.payload.eq(read.data),
@@ -50,6 +52,7 @@ class RowQueue(wiring.Component):
         m.d.sync += [
             newest.eq(newest + self.write),
             oldest.eq(after),
-            self.o.valid.eq(newest != after),
+            following.eq(following + moves),
+            self.o.valid.eq(Mux(moves, newest != following, newest != oldest)),
         ]
         return m

@@ -16,7 +16,7 @@ from hw.ops.exponential import Exponential
 from hw.ops.head_scale import narrowed, operands
 from hw.ops.max_finder import MaxTree
 from hw.ops.requantize import Requantizer
-from hw.ops.rounding import cut_places, rounded
+from hw.ops.rounding import cut_places, shifted_right
 from hw.pipeline import delayed, held
 
 
@@ -57,6 +57,17 @@ class RowSoftmax(wiring.Component):
             "ready": Out(1),
         })
 
+    @classmethod
+    def latency(cls, spec: AttentionSpec, plan: EnginePlan) -> int:
+        """Cycles from a row's scores until it is ready."""
+        sums = 1 + max(1, -(-ceil_log2(plan.score_lanes(spec)) // 2))
+        return Requantizer.STAGES + cls._compared(spec, plan) + 1 + Exponential.STAGES + sums
+
+    @staticmethod
+    def _compared(spec: AttentionSpec, plan: EnginePlan) -> int:
+        """Cycles from a row's first scores, rescaled, until its last ones were compared."""
+        return plan.max_finder(spec).stages + plan.row_beats(spec) + 1
+
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         spec, plan = self.spec, self.plan
@@ -85,7 +96,7 @@ class RowSoftmax(wiring.Component):
         above, places = self._above(m, scaled.o.valid, marks, tree, tree_plan.stages)
 
         # The row's scores wait until its last one was compared.
-        wait = tree_plan.stages + beats
+        wait = self._compared(spec, plan)
         scores = held(m, ALWAYS, "waiting", Value.cast(scaled.o.p.data), wait)
         marks = _marks(m, "compared", marks, wait)
         valid = delayed(m, "compared_valid", scaled.o.valid, wait)
@@ -149,26 +160,26 @@ class RowSoftmax(wiring.Component):
         early = _marks(m, "early", marks, stages - 1)
         found = _marks(m, "found", early, 1)
         valid = delayed(m, "found_valid", valid, stages)
-        best, block, old, new = (
-            Signal(whole, name=name) for name in ("best", "block", "old", "new")
-        )
+        best, new = Signal(whole, reset_less=True), Signal(whole)
         value = tree.largest.value
+        with m.If(valid & ((found.beat == 0) | (value > best))):
+            m.d.sync += best.eq(value)
+        lowest = Const(-(1 << (whole.width - 1)), whole)
+        old = held(m, ALWAYS, "old", Mux(found.fresh, lowest, read.data).as_signed())
+        ends, row = delayed(m, "ends", valid & found.last, 1), held(m, ALWAYS, "row", found.row)
+        difference = Signal(signed(whole.width + 1))
         m.d.comb += [
             read.addr.eq(early.row),
-            old.eq(Mux(found.fresh, Const(-(1 << (whole.width - 1)), whole), read.data)),
-            block.eq(Mux((found.beat == 0) | (value > best), value, best)),
-            new.eq(Mux(block > old, block, old)),
-            write.addr.eq(found.row),
+            difference.eq(best - old),
+            new.eq(Mux(difference < 0, old, best)),
+            write.addr.eq(row),
             write.data.eq(new),
-            write.en.eq(valid & found.last),
+            write.en.eq(ends),
         ]
         # Narrower codes are those of a larger maximum.
         spare = spec.probability_bits + 1 - self.probability_bits
-        above, rise = Signal(signed(whole.width + 1)), Signal(whole.width)
-        with m.If(valid):
-            m.d.sync += best.eq(block)
-            with m.If(found.last):
-                m.d.sync += [above.eq(new + spare), rise.eq(new - old)]
+        above = held(m, ends, "above", (new + spare)[: whole.width + 1].as_signed())
+        rise = held(m, ends, "rise", Mux(difference < 0, 0, difference)[: whole.width])
         return above, cut_places(rise, most_places(spec, self.plan))
 
     def _codes(self, m: Module, scores: Value, above: Value, marks: data.View) -> list[Value]:
@@ -232,19 +243,21 @@ class RowSoftmax(wiring.Component):
         last = _marks(m, "summed", early, 1)
         valid = delayed(m, "summed_valid", valid, stages)
         places = held(m, ALWAYS, "late_places", places, stages)
-        so_far, block = Signal(bits), Signal(bits)
+        block = Signal(bits, reset_less=True)
+        with m.If(valid):
+            m.d.sync += block.eq(Mux(last.beat == 0, 0, block) + codes[0])
+        old = Mux(last.fresh, 0, shifted_right(read.data, places))
+        old = held(m, ALWAYS, "old_total", old[: bits + 1])
         m.d.comb += [
-            block.eq(Mux(last.beat == 0, 0, so_far) + codes[0]),
             read.addr.eq(early.row),
-            write.addr.eq(last.row),
-            write.data.eq(Mux(last.fresh, 0, rounded(read.data, places)) + block),
-            write.en.eq(valid & last.last),
+            write.addr.eq(held(m, ALWAYS, "total_row", last.row)),
+            # The bit below the last one rounds.
+            write.data.eq(old[1:] + block + old[0]),
+            write.en.eq(delayed(m, "total_ends", valid & last.last, 1)),
             self.ready.eq(write.en),
             drain.addr.eq(self.read_row),
             self.total.eq(drain.data),
         ]
-        with m.If(valid):
-            m.d.sync += so_far.eq(block)
 
 
 def _marks(m: Module, name: str, marks: data.View, stages: int) -> data.View:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -23,13 +23,14 @@ class Sequencer(wiring.Component):
 
     Members
     -------
-    job : stream of jobs, each taken with its last command
+    job : stream of jobs, each taken with the last command of the one before
+    current : what is being done
+    done : its last command is given
     valid, command : to the array's operands
     keys_ready, values_ready : of the loader
     rows : of the query buffer, per bank
     probabilities_ready : a row of probabilities was written in this cycle
     context_given : a complete context has left, and its place is free
-    starts : the first command of a block's scores: masks are taken over
     ahead : per row with ``causal``, how many of the block's keys its first query sees, less one
     """
 
@@ -37,6 +38,8 @@ class Sequencer(wiring.Component):
         self.spec, self.plan = spec, plan
         super().__init__({
             "job": In(stream.Signature(job_layout(spec, plan))),
+            "current": Out(job_layout(spec, plan)),
+            "done": Out(1),
             "valid": Out(1),
             "command": Out(command_layout(spec, plan)),
             "keys_ready": In(1),
@@ -44,42 +47,38 @@ class Sequencer(wiring.Component):
             "rows": In(range(plan.rows + 1)).array(2),
             "probabilities_ready": In(1),
             "context_given": In(1),
-            "starts": Out(1),
             "ahead": Out(signed(ceil_log2(plan.longest + 1) + 2)),
         })
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        spec, plan, job = self.spec, self.plan, self.job.p
+        spec, plan = self.spec, self.plan
         command, issued = self.command, self.valid
         key_beats = plan.key_beats(spec)
+        active, last_part, last_row = Signal(), Signal(plan.beat_bits), Signal(plan.row_bits)
         context, bank = Signal(), Signal()
         row = Signal(plan.row_bits)
-        part = Signal(range(max(plan.beats, key_beats)))
+        part = Signal(range(max(2, plan.beats, key_beats)))
         group = Signal(plan.group_bits(spec))
-        groups = (job.beats + (key_beats - 1)) >> ceil_log2(key_beats)
-        passed = Signal.like(job.keys)
-        last_block = (job.keys - passed) <= spec.key_block
+        blocks = (self.job.p.keys - 1)[: len(self.job.p.keys)] >> ceil_log2(spec.key_block)
+        later_blocks, fresh, last_block = Signal.like(blocks), Signal(), Signal()
         row_ends, phase_ends = Signal(), Signal()
-        ready_rows, kept_rows = Signal(range(plan.rows + 1)), Signal(range(plan.rows + 1))
         context_ends = issued & context & row_ends
-        m.d.sync += [
-            ready_rows.eq(ready_rows + self.probabilities_ready - context_ends),
-            kept_rows.eq(kept_rows + (context_ends & last_block) - self.context_given),
-        ]
-        part_ends = part == Mux(context, key_beats, job.beats) - 1
-        group_ends = ~context | (group == groups - 1)
+        ready = self._stock(m, "ready_rows", 0, self.probabilities_ready, context_ends)
+        keeps = context_ends & last_block
+        fits = ~last_block | self._stock(m, "free_rows", plan.rows, self.context_given, keeps)
+        part_ends = part == Mux(context, key_beats - 1, last_part)
+        group_ends = ~context | (group == last_part >> ceil_log2(key_beats))
         m.d.comb += [
             row_ends.eq(part_ends & group_ends),
-            phase_ends.eq(row_ends & (row == job.queries - 1)),
+            phase_ends.eq(row_ends & (row == last_row)),
         ]
         here = Mux(bank, self.rows[1], self.rows[0])
-        fits = ~last_block | (kept_rows != plan.rows)
         with m.If(context):
-            m.d.comb += issued.eq(self.job.valid & self.values_ready & (ready_rows != 0) & fits)
+            m.d.comb += issued.eq(active & self.values_ready & ready & fits)
         with m.Else():
             keeps_up = self._softmax_keeps_up(m, issued & ~context & part_ends) | ~part_ends
-            m.d.comb += issued.eq(self.job.valid & self.keys_ready & (row < here) & keeps_up)
+            m.d.comb += issued.eq(active & self.keys_ready & (row < here) & keeps_up)
         m.d.comb += [
             command.context.eq(context),
             command.bank.eq(bank),
@@ -87,15 +86,14 @@ class Sequencer(wiring.Component):
             command.index.eq(part),
             command.group.eq(group),
             command.set.eq(Mux(context, plan.beats + group * key_beats + part, part)),
-            command.fresh.eq(passed == 0),
+            command.fresh.eq(fresh),
             command.final.eq(last_block),
             command.first.eq(part == 0),
             command.last.eq(part_ends),
             command.row_ends.eq(row_ends),
             command.ends.eq(phase_ends),
-            self.starts.eq(issued & ~context & (row == 0) & (part == 0)),
-            self.ahead.eq(job.position - passed),
-            self.job.ready.eq(issued & context & phase_ends & last_block),
+            self.done.eq(issued & context & phase_ends & last_block),
+            self.job.ready.eq(~active | self.done),
         ]
         with m.If(issued):
             m.d.sync += part.eq(Mux(part_ends, 0, part + 1))
@@ -106,10 +104,36 @@ class Sequencer(wiring.Component):
             with m.If(phase_ends):
                 m.d.sync += context.eq(~context)
                 with m.If(context):
-                    m.d.sync += passed.eq(Mux(last_block, 0, passed + spec.key_block))
-                    with m.If(last_block):
-                        m.d.sync += bank.eq(~bank)
+                    m.d.sync += [
+                        later_blocks.eq(later_blocks - 1),
+                        last_block.eq(later_blocks == 1),
+                        self.ahead.eq(self.ahead - spec.key_block),
+                        fresh.eq(0),
+                        bank.eq(bank ^ last_block),
+                    ]
+        # What the job's numbers are compared with is at hand from its first command on.
+        with m.If(self.job.ready):
+            m.d.sync += [
+                active.eq(self.job.valid),
+                self.current.eq(self.job.payload),
+                last_part.eq(self.job.p.beats - 1),
+                last_row.eq(self.job.p.queries - 1),
+                later_blocks.eq(blocks),
+                last_block.eq(blocks == 0),
+                self.ahead.eq(self.job.p.position),
+                fresh.eq(1),
+            ]
         return m
+
+    def _stock(self, m: Module, name: str, init: int, arrives: Value, leaves: Value) -> Signal:
+        """Whether a row is left; known without waiting for the count."""
+        count = Signal(range(self.plan.rows + 1), init=init, name=name)
+        some = Signal(init=init > 0, name=f"some_{name}")
+        m.d.sync += [
+            count.eq(count + arrives - leaves),
+            some.eq(arrives | (count > 1) | (some & ~leaves)),
+        ]
+        return some
 
     def _softmax_keeps_up(self, m: Module, row_issued: Any) -> Any:
         """Whether the softmax has taken the scores of the row before, but for those of now."""

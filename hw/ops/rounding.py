@@ -5,9 +5,18 @@ from amaranth.hdl import Cat, Const, Value
 
 def rounded(x: Value, places: Value) -> Value:
     """``floor(x * 2**-places + 1/2)``: one bit below the last one decides."""
+    return half_up(shifted_right(x, places))
+
+
+def shifted_right(x: Value, places: Value) -> Value:
+    """``x * 2**(1 - places)``, cut below: ``half_up`` of it is rounded."""
     finer = Cat(Const(0, 1), x)
-    finer = finer.as_signed() if x.shape().signed else finer
-    return ((finer >> places) + 1) >> 1
+    return (finer.as_signed() if x.shape().signed else finer) >> places
+
+
+def half_up(finer: Value) -> Value:
+    """``floor(finer / 2 + 1/2)``."""
+    return (finer + 1) >> 1
 
 
 def cut_places(places: Value, most: int) -> Value:

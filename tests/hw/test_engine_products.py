@@ -54,9 +54,10 @@ def test_sums_of_codes_and_of_probabilities(platform: Any, probability_bits: int
                 context.set(column.products.weights[lane], int(w[lane]) & 255)
             context.set(column.drive.signed, signed)
             context.set(column.products.addend, addend)
-            await context.delay(1e-6)
+            await context.tick()
             value = np.where(x >= 128, x - 256, x) if signed else x
             assert context.get(column.products.o) == int(value @ w) + addend
 
+    simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()

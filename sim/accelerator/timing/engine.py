@@ -4,7 +4,7 @@ from collections import deque
 
 from hw.accelerator.plan import AcceleratorPlan
 from hw.engine.context import Context
-from hw.ops.exponential import Exponential
+from hw.engine.row_softmax import RowSoftmax
 from hw.ops.reciprocal import Reciprocal
 from hw.ops.requantize import Requantizer
 from sim.accelerator.timing.kernel import Clock, Process
@@ -24,10 +24,9 @@ class EngineTiming:
         self.block = spec.key_block
         self.key_beats = engine.key_beats(spec)
         array = Context.STAGES + 2
-        tree = engine.max_finder(spec).stages + engine.row_beats(spec)
         # From a query's part in the array to its probabilities; to its context's first results.
-        self.softmax = array + Requantizer.STAGES + tree + 1 + Exponential.STAGES + 1
-        self.result = array + Reciprocal.STAGES + Requantizer.STAGES - 2
+        self.softmax = array + RowSoftmax.latency(spec, engine)
+        self.result = Reciprocal.STAGES + Requantizer.STAGES + 2
         self._heads: deque[Given] = deque()
         self._changed = clock.notice()
         clock.start(self._take())
