@@ -46,11 +46,13 @@ class Reader(wiring.Component):
         walk = walk_rows(m, self.jobs, moves, self.address_bits)
         # An address that the buffer does not take at once waits beside the walk.
         address, holds = Signal(self.address_bits, reset_less=True), Signal()
+        # Whether the marks have room is known a cycle ahead.
+        ahead, next_ahead, room = Signal(range(AHEAD + 1)), Signal(range(AHEAD + 1)), Signal(init=1)
         tail = walk.job.tail
         marks = data.StructLayout({"last": 1, "done": 1, "tail": tail.shape().width})
         m.submodules.marks = queue = Queue(marks, AHEAD)
         m.d.comb += [
-            moves.eq(walk.active & queue.i.ready & ~holds),
+            moves.eq(walk.active & room & ~holds),
             port.requests.valid.eq(moves | holds),
             port.requests.payload.eq(Mux(holds, address, walk.address)),
             queue.i.valid.eq(moves),
@@ -58,7 +60,12 @@ class Reader(wiring.Component):
             queue.i.p.done.eq(walk.done),
             queue.i.p.tail.eq(Mux(walk.last, tail, 0)),
         ]
-        m.d.sync += holds.eq(port.requests.valid & ~port.requests.ready)
+        m.d.comb += next_ahead.eq(ahead + moves - (port.words.valid & port.words.ready))
+        m.d.sync += [
+            holds.eq(port.requests.valid & ~port.requests.ready),
+            ahead.eq(next_ahead),
+            room.eq(next_ahead != AHEAD),
+        ]
         with m.If(moves):
             m.d.sync += address.eq(walk.address)
 

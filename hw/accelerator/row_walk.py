@@ -23,8 +23,9 @@ def walk_rows(m: Module, jobs: Value, moves: Value, address_bits: int) -> RowWal
     job = Signal(jobs.payload.shape(), reset_less=True)
     address, row = Signal(address_bits, reset_less=True), Signal(address_bits, reset_less=True)
     active, last, last_row = Signal(), Signal(reset_less=True), Signal(reset_less=True)
-    # The numbers, from 1 on, of the next word of the row and of the next row.
-    word = Signal.like(job.words, reset_less=True)
+    # The numbers, from 1 on, of the next word of the row, which is within the buffer, and of the
+    # next row.
+    word = Signal(min(len(job.words), address_bits + 1), reset_less=True)
     rows = Signal.like(job.rows, reset_less=True)
     done, fresh, turns, steps = Signal(), Signal(), Signal(), Signal()
     following = Mux(last, row, address) + Mux(last, job.stride, 1)
@@ -42,7 +43,13 @@ def walk_rows(m: Module, jobs: Value, moves: Value, address_bits: int) -> RowWal
         m.d.sync += [
             address.eq(Mux(fresh, jobs.p.base, following)),
             word.eq(Mux(turns, 2, word + 1)),
-            last.eq(Mux(fresh, jobs.p.words == 1, Mux(last, job.words == 1, word == job.words))),
+            last.eq(
+                Mux(
+                    fresh,
+                    jobs.p.words == 1,
+                    Mux(last, job.words == 1, word == job.words[: len(word)]),
+                )
+            ),
         ]
         with m.If(turns):
             m.d.sync += [

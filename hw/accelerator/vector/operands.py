@@ -34,7 +34,7 @@ class Operands(wiring.Component):
 
     def __init__(self, plan: VectorPlan) -> None:
         self.plan = plan
-        sizes = (plan.address_bits, plan.word_bytes)
+        self._sizes = sizes = (plan.address_bits, plan.word_bytes)
         word = stream.Signature(word_layout(plan.word_bytes))
         super().__init__({
             "begins": In(1),
@@ -49,59 +49,58 @@ class Operands(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        sizes = (self.plan.address_bits, self.plan.word_bytes)
+        sizes, settings, slots = self._sizes, self.settings, row_slots(self.settings)
+        m.submodules.jobs = jobs = Jobs(*sizes)
+        by_word, new_by_word = _by_word(settings), _by_word(self.new)
+        first = row_slots(self.new)
+        # Never do both.
+        m.d.comb += [
+            jobs.rows.valid.eq(self.begins & (new_by_word["a"] | new_by_word["c"])),
+            jobs.rows.p.base.eq(Mux(new_by_word["a"], first.a, first.c)),
+            jobs.rows.p.stride.eq(first.c_stride),
+            jobs.rows.p.rows.eq(self.new.rows),
+            jobs.rows.p.words.eq(self.new.words),
+            jobs.rows.p.tail.eq(_tail(self.new)),
+        ]
+        reads = {"a": 1, "b": self.new.reads_b, "c": self.new.reads_c}
         for name in OPERANDS:
             m.submodules[f"reader_{name}"] = reader = Reader(*sizes, tails=True)
             wiring.connect(m, reader.port, wiring.flipped(getattr(self.ports, name)))
             wiring.connect(m, reader.o, wiring.flipped(getattr(self.words, name)))
-            job, slots = reader.jobs.p, row_slots(self.settings)
+            waits, job = Signal(name=f"waits_{name}"), reader.jobs.p
+            with m.If(self.begins):
+                m.d.sync += waits.eq(reads[name] & ~new_by_word[name])
+            with m.Elif(reader.jobs.ready):
+                m.d.sync += waits.eq(0)
             m.d.comb += [
+                reader.jobs.valid.eq(waits),
+                job.base.eq(slots[name]),
                 job.stride.eq(slots[f"{name}_stride"]),
-                job.rows.eq(self.settings.rows),
-                job.words.eq(self.settings.words),
+                job.rows.eq(settings.rows),
+                job.words.eq(settings.words),
+                job.tail.eq(_tail(settings)),
             ]
-            if name == "b":
-                waits = Signal()
-                with m.If(self.begins):
-                    m.d.sync += waits.eq(self.new.reads_b)
-                with m.Elif(reader.jobs.ready):
-                    m.d.sync += waits.eq(0)
-                m.d.comb += [
-                    reader.jobs.valid.eq(waits),
-                    job.base.eq(slots.b),
-                    job.tail.eq(_tail(self.settings)),
-                ]
-                continue
-            m.submodules[f"jobs_{name}"] = jobs = Jobs(*sizes)
-            new, by_word = row_slots(self.new), _by_word(self.new, name)
-            m.d.comb += [
-                jobs.rows.valid.eq(self.begins & (self.new.reads_c if name == "c" else 1)),
-                jobs.rows.p.base.eq(new[name]),
-                jobs.rows.p.stride.eq(new.c_stride),
-                jobs.rows.p.rows.eq(Mux(by_word, self.new.rows, 1)),
-                jobs.rows.p.words.eq(Mux(by_word, self.new.words, 1)),
-                jobs.rows.p.tail.eq(_tail(self.new)),
-                reader.jobs.valid.eq(jobs.o.valid),
-                jobs.o.ready.eq(reader.jobs.ready),
-                job.base.eq(jobs.o.p.base),
-                job.tail.eq(jobs.o.p.tail),
-            ]
-            with m.If(_by_word(self.settings, name)):
-                m.d.comb += [
-                    job.words.eq(1),
-                    job.rows.eq(self.settings.length if name == "a" else 2),
-                ]
-                if name == "c":
-                    m.d.comb += job.stride.eq(slots.d_distance)
+            if name != "b":
+                with m.If(by_word[name]):
+                    m.d.comb += [
+                        reader.jobs.valid.eq(jobs.o.valid),
+                        jobs.o.ready.eq(reader.jobs.ready),
+                        job.base.eq(jobs.o.p.base),
+                        job.tail.eq(jobs.o.p.tail),
+                        job.words.eq(1),
+                        job.rows.eq(settings.length if name == "a" else 2),
+                    ]
+                    if name == "c":
+                        m.d.comb += job.stride.eq(slots.d_distance)
             if name == "a":
-                m.d.comb += self.idle.eq(~jobs.o.valid)
+                m.d.comb += self.idle.eq(~reader.jobs.valid)
         return m
 
 
-def _by_word(settings: Any, name: str) -> Value:
-    """Whether it is read word by word: down the rows of a window, or of c and d by turns."""
-    folds = is_opcode(settings, Opcode.REDUCE)
-    return {"a": folds, "c": settings.flags.combine == Combine.CELL}[name]
+def _by_word(settings: Any) -> dict[str, Value]:
+    """Operands read word by word: down the rows of a window, or of c and d by turns."""
+    pairs = settings.reads_c & (settings.flags.combine == Combine.CELL)
+    return {"a": is_opcode(settings, Opcode.REDUCE), "b": Const(0), "c": pairs}
 
 
 def _tail(settings: Any) -> Value:

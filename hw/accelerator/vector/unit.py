@@ -162,15 +162,13 @@ class VectorUnit(Shared):
                     job.p.words.eq(settings.code_words + (flags.header & ~aside)),
                 ]
                 continue
-            source = {True: chain.headers, False: chain.results}
             m.d.comb += [
                 job.p.words.eq(1),
                 writer.i.payload.eq(Mux(aside, chain.headers.payload, chain.results.payload)),
-                writer.i.valid.eq(Mux(aside, chain.headers.valid, chain.results.valid)),
-                *(
-                    stream.ready.eq(writer.i.ready & (aside == own))
-                    for own, stream in source.items()
-                ),
+                # Only one of them is asked for.
+                writer.i.valid.eq(chain.headers.valid | chain.results.valid),
+                chain.headers.ready.eq(writer.i.ready),
+                chain.results.ready.eq(writer.i.ready),
             ]
             with m.If(~aside):
                 m.d.comb += [job.p.base.eq(slots.rows), job.p.stride.eq(slots.rows_stride)]
