@@ -118,8 +118,9 @@ class EngineUnit(wiring.Component):
         """Each query's header and codes."""
         m.submodules.query_reader = reader = Reader(self.address_bits, self.word_bytes)
         m.submodules.query_beats = beats = RowBeats(self.word_bytes)
-        m.submodules.query_sizes = sizes = Queue(heads.p.beats.shape(), 4)
-        m.submodules.query_size = size = Buffer(heads.p.beats.shape())
+        length = data.StructLayout({"last_beat": 8, "single": 1})
+        m.submodules.query_sizes = sizes = Queue(length, 4)
+        m.submodules.query_size = size = Buffer(length)
         wiring.connect(m, sizes.o, size.i)
         wiring.connect(m, reader.port, wiring.flipped(self.queries))
         wiring.connect(m, reader.o, beats.i)
@@ -131,9 +132,11 @@ class EngineUnit(wiring.Component):
             job.p.rows.eq(p.query_count),
             job.p.words.eq(1 + ((p.beats + 1) >> 1)),
             sizes.i.valid.eq(heads.valid & ~p.empty & job.ready),
-            sizes.i.payload.eq(p.beats - 1),
+            sizes.i.p.last_beat.eq(p.beats - 1),
+            sizes.i.p.single.eq(p.beats == 1),
             heads.ready.eq(p.empty | (job.ready & sizes.i.ready)),
-            beats.last_beat.eq(size.o.payload),
+            beats.last_beat.eq(size.o.p.last_beat),
+            beats.single.eq(size.o.p.single),
             beats.headed.eq(1),
             size.o.ready.eq(beats.done),
             Value.cast(engine.queries.payload).eq(beats.o.payload),

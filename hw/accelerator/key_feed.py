@@ -39,7 +39,7 @@ class KeyFeed(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        parts = data.StructLayout({"header": 1, "read": 1, "last_beat": 8})
+        parts = data.StructLayout({"header": 1, "read": 1, "last_beat": 8, "single": 1})
         m.submodules.parts = queue = Queue(parts, 4)
         m.submodules.part = here = Buffer(parts)
         wiring.connect(m, queue.o, here.i)
@@ -54,6 +54,7 @@ class KeyFeed(wiring.Component):
         ones = (1 << self.key_block) - 1
         m.d.comb += [
             beats.last_beat.eq(part.last_beat),
+            beats.single.eq(part.single),
             beats.i.payload.eq(reader.o.payload),
             beats.i.valid.eq(reader.o.valid & reads),
             reader.o.ready.eq(beats.i.ready & reads),
@@ -73,14 +74,15 @@ class KeyFeed(wiring.Component):
             data.StructLayout({
                 "head": self.i.p.shape(),
                 "last_keys": max(1, key_bits),
-                "last_block": COUNT_BITS - key_bits,
+                "later_blocks": COUNT_BITS - key_bits,
+                "single": 1,
             })
         )
         p, heads = head.o.p.head, head.o
         m.submodules.read_jobs = jobs = Queue(reader.jobs.p.shape(), 1)
         wiring.connect(m, jobs.o, reader.jobs)
         kind = Signal(2)  # 0: mask, 1: keys, 2: values
-        block = Signal(COUNT_BITS - key_bits)
+        block, later_blocks = Signal(self.address_bits), Signal(COUNT_BITS - key_bits)
         following_queries = Signal(COUNT_BITS + 1, init=self.query_rows)
         key_row, value_row = Signal(self.address_bits), Signal(self.address_bits)
         reads, moved, last_block, last_query = Signal(), Signal(), Signal(), Signal()
@@ -91,8 +93,8 @@ class KeyFeed(wiring.Component):
             self.i.ready.eq(head.i.ready),
             head.i.p.head.eq(self.i.p),
             head.i.p.last_keys.eq(blocks[:key_bits]),
-            head.i.p.last_block.eq(blocks[key_bits:]),
-            last_block.eq(block == heads.p.last_block),
+            head.i.p.later_blocks.eq(blocks[key_bits:]),
+            head.i.p.single.eq(blocks[key_bits:] == 0),
             last_query.eq(p.query_count <= following_queries),
             reads.eq((kind != 0) | p.masked),
             job.valid.eq(asks & reads & queue.i.ready),
@@ -100,6 +102,7 @@ class KeyFeed(wiring.Component):
             queue.i.p.header.eq(kind == 0),
             queue.i.p.read.eq(reads),
             queue.i.p.last_beat.eq(Mux(kind == 0, 0, p.beats - 1)),
+            queue.i.p.single.eq((kind == 0) | (p.beats == 1)),
             moved.eq(queue.i.valid & queue.i.ready),
             job.p.rows.eq(Mux(last_block, heads.p.last_keys + 1, self.key_block)),
             job.p.words.eq((p.beats + 1) >> 1),
@@ -118,6 +121,8 @@ class KeyFeed(wiring.Component):
             with m.If(kind == 2):
                 m.d.sync += [
                     block.eq(Mux(last_block, 0, block + 1)),
+                    later_blocks.eq(Mux(last_block, heads.p.later_blocks, later_blocks - 1)),
+                    last_block.eq(Mux(last_block, heads.p.single, later_blocks == 1)),
                     key_row.eq(Mux(last_block, 0, key_row + p.keys_stride * self.key_block)),
                     value_row.eq(Mux(last_block, 0, value_row + p.values_stride * self.key_block)),
                 ]
@@ -126,3 +131,5 @@ class KeyFeed(wiring.Component):
                     m.d.sync += following_queries.eq(
                         Mux(last_query, rows, following_queries + rows)
                     )
+        with m.If(head.i.valid & head.i.ready):
+            m.d.sync += [later_blocks.eq(blocks[key_bits:]), last_block.eq(head.i.p.single)]

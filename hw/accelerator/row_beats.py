@@ -17,7 +17,7 @@ class RowBeats(wiring.Component):
     Members
     -------
     i : words (``hw.accelerator.layout.word_layout``)
-    last_beat : number of a row's last half word
+    last_beat, single : number of a row's last half word; it is the first one
     headed : a row begins with a header word, of which the lower half is a beat of its own
     o : half words
     done : the last half word of a job moves
@@ -28,6 +28,7 @@ class RowBeats(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(word_layout(word_bytes))),
             "last_beat": In(8),
+            "single": In(1),
             "headed": In(1),
             "o": Out(stream.Signature(unsigned(4 * word_bytes))),
             "done": Out(1),
@@ -36,12 +37,13 @@ class RowBeats(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         beat, behind = Signal(8), Signal()
+        first, last = Signal(init=1), Signal()
         header, ends, upper, moved = Signal(), Signal(), Signal(), Signal()
         half = 4 * self.word_bytes
         m.d.comb += [
             header.eq(self.headed & ~behind),
             upper.eq(beat[0] & ~header),
-            ends.eq(~header & (beat == self.last_beat)),
+            ends.eq(~header & Mux(first, self.single, last)),
             self.o.valid.eq(self.i.valid),
             self.o.payload.eq(Mux(upper, self.i.p.data[half:], self.i.p.data[:half])),
             moved.eq(self.o.valid & self.o.ready),
@@ -52,5 +54,7 @@ class RowBeats(wiring.Component):
             m.d.sync += [
                 behind.eq(~ends),
                 beat.eq(Mux(header | ends, 0, beat + 1)),
+                first.eq(header | ends),
+                last.eq(beat + 1 == self.last_beat),
             ]
         return m

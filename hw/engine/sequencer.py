@@ -73,12 +73,16 @@ class Sequencer(wiring.Component):
             row_ends.eq(part_ends & group_ends),
             phase_ends.eq(row_ends & (row == last_row)),
         ]
-        here = Mux(bank, self.rows[1], self.rows[0])
+        # Whether a query is here is told a cycle ahead; after a job's first block all of them are.
+        here = Signal()
+        rows, other = (Mux(bank ^ swapped, self.rows[1], self.rows[0]) for swapped in (0, 1))
+        next_here = Mux(row == last_row, ~last_block | other.any(), row + 1 < rows)
+        m.d.sync += here.eq(Mux(issued & row_ends, next_here, row < rows))
         with m.If(context):
             m.d.comb += issued.eq(active & self.values_ready & ready & fits)
         with m.Else():
             keeps_up = self._softmax_keeps_up(m, issued & ~context & part_ends) | ~part_ends
-            m.d.comb += issued.eq(active & self.keys_ready & (row < here) & keeps_up)
+            m.d.comb += issued.eq(active & self.keys_ready & here & keeps_up)
         m.d.comb += [
             command.context.eq(context),
             command.bank.eq(bank),
