@@ -9,19 +9,19 @@ class Pipeline:
     """Joins ``i`` to ``o`` by ``stages`` registers; all of them move unless the last one waits.
 
     Latency is ``stages`` cycles, throughput one transfer per cycle. ``moves`` is what the stages'
-    registers are enabled by.
+    registers are enabled by, ``valids`` what each of them holds: that of stage 0 is ``i``.
     """
 
     def __init__(self, m: Module, i: Any, o: Any, stages: int) -> None:
         self.moves = Signal(name="moves")
         m.d.comb += [self.moves.eq(~o.valid | o.ready), i.ready.eq(self.moves)]
-        valid: Value = i.valid
+        self.valids: list[Value] = [i.valid]
         for stage in range(1, stages + 1):
             valid_next = Signal(name=f"valid_{stage}")
             with m.If(self.moves):
-                m.d.sync += valid_next.eq(valid)
-            valid = valid_next
-        m.d.comb += o.valid.eq(valid)
+                m.d.sync += valid_next.eq(self.valids[-1])
+            self.valids.append(valid_next)
+        m.d.comb += o.valid.eq(self.valids[-1])
 
 
 def held(m: Module, enable: ValueLike, name: str, value: Any, stages: int = 1) -> Any:

@@ -36,7 +36,7 @@ class Core(Shared):
     Per vector ``total[row] = (0 if first else total[row]) + x @ w[set]``; on ``last`` the row
     leaves as ``requantize(total[row], multiplier[set], bias[set], scale)`` with the next scale.
 
-    Latency from a ``last`` vector to the row's first codes is 9 cycles plus the macro's steps, one
+    Latency from a ``last`` vector to the row's first codes is 10 cycles plus the macro's steps, one
     more with a ``result_depth``; throughput one vector per the macro's steps, and ``columns /
     requantizer_lanes`` cycles per row with ``last``. Macros run at their own pace between the input
     buffer and the column sum (``hw.core.schedule``). The five streams may come at any relative

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Shape, Value, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Shape, Value, signed, unsigned
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -27,17 +27,13 @@ def position(spec: TableSpec, x: Value) -> tuple[Value, Value]:
     return above[spec.remainder_bits :], above[: spec.remainder_bits]
 
 
-def line(spec: TableSpec, segment: Any, remainder: Value, *, falls: bool = False) -> Value:
-    """``base + round(rise * remainder / 2**remainder_bits)``, between two entries of the table.
-
-    With ``falls`` the segment holds ``-rise``.
-    """
-    if not spec.remainder_bits:
-        return segment.base
-    half = 1 << (spec.remainder_bits - 1)
-    if falls:
-        return segment.base - ((segment.rise * remainder + (half - 1)) >> spec.remainder_bits)
-    return segment.base + ((segment.rise * remainder + half) >> spec.remainder_bits)
+def line(base: Value, product: Value, bits: int, *, falls: bool = False) -> Value:
+    """``round(base + product / 2**bits)``, half up; with ``falls`` less the product."""
+    if not bits:
+        return base
+    half = Cat(Const(1 << (bits - 1), bits), base)
+    start = half.as_signed() if base.shape().signed else half
+    return (start - product if falls else start + product) >> bits
 
 
 class Interpolation(Shared):
@@ -53,7 +49,7 @@ class Interpolation(Shared):
     y : value of ``spec.function``, ``STAGES`` stages later
     """
 
-    STAGES = 2
+    STAGES = 3
 
     def __init__(self, spec: TableSpec) -> None:
         self.spec = spec
@@ -79,8 +75,12 @@ class Interpolation(Shared):
         read = table.read_port(domain="comb")
         m.d.comb += read.addr.eq(index)
         segment = held(m, self.enable, "segment", read.data)
-        remainder = held(m, self.enable, "remainder", remainder) if spec.remainder_bits else None
-        y = line(spec, segment, remainder, falls=falls)
+        product: Value = Const(0, 0)
+        if spec.remainder_bits:
+            remainder = held(m, self.enable, "remainder", remainder)
+            product = held(m, self.enable, "product", segment.rise * remainder)
+        base = held(m, self.enable, "base", segment.base)
+        y = line(base, product, spec.remainder_bits, falls=falls)
         m.d.comb += self.y.eq(held(m, self.enable, "value", y))
         return m
 

@@ -11,14 +11,14 @@ from golden.spec import RowScaleSpec
 from golden.tables import reciprocal_table
 from hw.ops.plan import QuantizeRowsPlan
 from hw.ops.reciprocal import normalised
-from hw.ops.requantize import clipped
+from hw.ops.rounding import narrowed, saturated, shift_step, shift_steps
 from hw.ops.row import latest, row_layout, scale_layout
 from hw.ops.row_buffer import RowBuffer
 from hw.ops.row_largest import RowLargest
 from hw.pipeline import Pipeline, held
-from hw.stream import Buffer, Fork
+from hw.stream import Buffer, Fork, Queue
 
-SCALE_STAGES = 2
+SCALE_STAGES = 3
 CODE_STAGES = 3
 
 
@@ -69,7 +69,7 @@ class QuantizeRows(wiring.Component):
     @staticmethod
     def latency_of(plan: QuantizeRowsPlan) -> int:
         """Cycles from a row's last beat to its first codes, if no row before it is in the way."""
-        return RowLargest.latency(plan.lanes) + SCALE_STAGES + 1 + CODE_STAGES
+        return RowLargest.latency(plan.lanes) + 1 + SCALE_STAGES + 1 + CODE_STAGES
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -93,9 +93,18 @@ class QuantizeRows(wiring.Component):
             "scale": self.scales.payload.shape(),
         })
         m.submodules.fork = fork = Fork(known, 2)
-        m.submodules.factor = factor = Buffer(known)
+        m.submodules.found = found = Queue(largest.o.payload.shape(), 2)
+        m.submodules.row = row = Buffer(self.i.payload.shape())
+        m.submodules.factor = factor = Queue(known, 2)
+        static = settings.static_scale
+        m.d.comb += [
+            found.i.valid.eq(largest.o.valid),
+            found.i.p.largest.eq(Mux(static.any(), static, largest.o.p.largest)),
+            largest.o.ready.eq(found.i.ready),
+        ]
+        wiring.connect(m, buffer.o, row.i)
         m.submodules.scale = scale = Buffer(self.scales.payload.shape())
-        self._scale(m, settings, largest.o, fork.i)
+        self._scale(m, settings, found.o, fork.i)
         wiring.connect(m, fork.o[0], factor.i)
         wiring.connect(m, scale.o, wiring.flipped(self.scales))
         m.d.comb += [
@@ -103,18 +112,17 @@ class QuantizeRows(wiring.Component):
             scale.i.payload.eq(fork.o[1].p.scale),
             fork.o[1].ready.eq(scale.i.ready),
         ]
-        self._codes(m, buffer.o, factor.o)
+        self._codes(m, row.o, factor.o)
         return m
 
     def _scale(self, m: Module, settings: Any, largest: Any, o: Any) -> None:
         """Normalise the largest magnitude, then read its reciprocal."""
         spec = self.spec
         moves = Pipeline(m, largest, o, SCALE_STAGES).moves
-        static = settings.static_scale
-        magnitude = Mux(static.any(), static, largest.p.largest)
+        magnitude = largest.p.largest
         # With a power of two of bits, zero is shifted as far as one: their scales are the same.
         bits = 1 << _length_bits(spec)
-        shifted, zeros = normalised(m, Cat(magnitude, Const(0, bits - spec.input_bits)))
+        shifted, zeros = normalised(m, moves, Cat(magnitude, Const(0, bits - spec.input_bits)))
         upper = held(m, moves, "upper", shifted[bits - spec.index_bits :])
         more = held(m, moves, "more", shifted[: bits - spec.index_bits].any())
         # Bits below the leading one.
@@ -156,14 +164,22 @@ class QuantizeRows(wiring.Component):
             self.o.p.last.eq(held(m, moves, "last", last, CODE_STAGES)),
         ]
         shift = held(m, moves, "code_shift", factor.p.shift)
+        # Of what is shifted one bit decides the rounding.
+        bits = spec.output_bits + 1
         # Bits that no row needs, but for the one that decides how the smallest is rounded.
         drop = spec.mantissa_bits - spec.output_bits
         for lane, x in enumerate(row.p.data):
             product = held(m, moves, f"product_{lane}", x * factor.p.factor)
-            cut = product.shift_right(drop) if drop >= 0 else product << -drop
-            shifted = held(m, moves, f"shifted_{lane}", cut >> shift)
+            shifted = product.shift_right(drop) if drop >= 0 else product << -drop
+            beyond: Value = Const(0, 1)
+            for places, low in shift_steps(shift):
+                shifted, over = narrowed(shift_step(shifted, places, low), low, bits)
+                beyond |= over
+            shifted = held(m, moves, f"shifted_{lane}", shifted)
+            beyond = held(m, moves, f"beyond_{lane}", beyond)
+            negative = held(m, moves, f"negative_{lane}", product[-1])
             rounded = (shifted + 1).shift_right(1)
-            code = clipped(m, f"code_{lane}", rounded, spec.output_bits)
+            code = saturated(rounded, spec.output_bits, beyond, negative)
             m.d.comb += self.o.p.data[lane].eq(
                 held(m, moves, f"code_{lane}", symmetric(code, spec.output_bits))
             )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib.wiring import In, Out
 
 from golden.table_spec import ReciprocalSpec
@@ -11,17 +11,23 @@ from hw.pipeline import held
 from hw.platform import Shared
 
 
-def normalised(m: Module, n: Value) -> tuple[Value, Value]:
-    """``n`` shifted left until its top bit is set, and by how many places; of 0 by the most."""
+def normalised(m: Module, enable: ValueLike, n: Value) -> tuple[Value, Value]:
+    """``n`` shifted left until its top bit is set, and by how many places; of 0 by the most.
+
+    One enabled cycle later: the longer shifts are made before it.
+    """
     places = max(1, (len(n) - 1).bit_length())
-    shifts: list[Value] = []
+    shifts: Value = Const(0, 0)
     for place in reversed(range(places)):
         count = 1 << place
         moves = Signal(name=f"moves_{count}")
         m.d.comb += moves.eq(~n[-count:].any())
         n = Mux(moves, (n << count)[: len(n)], n)
-        shifts.insert(0, moves)
-    return n, Cat(shifts)
+        shifts = Cat(moves, shifts)
+        if place == min((places + 1) // 2, places - 1):
+            n = held(m, enable, "far", n)
+            shifts = held(m, enable, "far_places", shifts)
+    return n, shifts
 
 
 class Logarithm(Shared):
@@ -36,7 +42,7 @@ class Logarithm(Shared):
     power : the logarithm, unsigned
     """
 
-    STAGES = 1 + Interpolation.STAGES
+    STAGES = 2 + Interpolation.STAGES
 
     def __init__(self, spec: ReciprocalSpec, input_bits: int) -> None:
         self.spec, self.input_bits = spec, input_bits
@@ -50,17 +56,18 @@ class Logarithm(Shared):
     def body(self, platform: Any) -> Module:
         m = Module()
         bits, fraction_bits = self.input_bits, self.spec.fraction_bits
-        shifted, places = normalised(m, self.n)
+        shifted, places = normalised(m, self.enable, self.n)
+        some = held(m, self.enable, "some", self.n.any())
         # What follows the leading one, cut to fraction_bits bits; zeros need no register.
         after = held(m, self.enable, "after", shifted[:-1][-fraction_bits:])
         after = Cat(Const(0, fraction_bits - len(after)), after)
-        exponent = Mux(self.n.any(), bits - 1 - places, 0)[: bits.bit_length()]
+        exponent = Mux(some, bits - 1 - places, 0)[: bits.bit_length()]
         m.submodules.line = line = Interpolation(self.spec.logarithm)
         m.d.comb += [
             line.enable.eq(self.enable),
             line.x.eq(after),
         ]
-        exponent = held(m, self.enable, "exponent", exponent, self.STAGES)
+        exponent = held(m, self.enable, "exponent", exponent, 1 + Interpolation.STAGES)
         m.d.comb += self.power.eq((exponent << fraction_bits) + line.y)
         return m
 

@@ -15,8 +15,9 @@ class ReciprocalRoot(Shared):
     """Row scale ``mantissa * 2**exponent = 1 / sqrt(n)`` of ``n >= 1``; that of 0 means nothing.
 
     ``n = w * 4**j`` with ``1 <= w < 4``: the pairs of zeros above ``n`` are counted and shifted
-    away in two stages, then a table gives the mantissa for ``w``. Latency is ``STAGES`` enabled
-    cycles, throughput one scale in each. The error is that of ``golden.ops.reciprocal_root``.
+    away in ``SHIFT_STAGES``, then a table gives the mantissa for ``w``. Latency is ``STAGES``
+    enabled cycles, throughput one scale in each. The error is that of
+    ``golden.ops.reciprocal_root``.
 
     Members
     -------
@@ -25,7 +26,8 @@ class ReciprocalRoot(Shared):
     mantissa, exponent : the row scale
     """
 
-    STAGES = 2 + Interpolation.STAGES
+    SHIFT_STAGES = 4
+    STAGES = SHIFT_STAGES + Interpolation.STAGES
 
     def __init__(self, spec: ReciprocalRootSpec, input_bits: int) -> None:
         self.spec, self.input_bits = spec, input_bits
@@ -57,11 +59,12 @@ class ReciprocalRoot(Shared):
             # Bits that no further shift brings into the table's input are left out.
             n = n[-min(len(n), spec.fraction_bits + bits) :]
             zeros = Cat(moves, zeros)
-            if place == places // 2:
-                n = held(m, self.enable, "upper", n)
-                zeros = held(m, self.enable, "upper_zeros", zeros)
-        n = held(m, self.enable, "shifted", n[-(spec.fraction_bits + 2) :])
-        zeros = held(m, self.enable, "zeros", zeros, 1 + Interpolation.STAGES)
+            if place > places - self.SHIFT_STAGES:
+                n = held(m, self.enable, f"shifted_{place}", n)
+                zeros = held(m, self.enable, f"zeros_{place}", zeros)
+        rest = max(1, self.SHIFT_STAGES - places + 1)
+        n = held(m, self.enable, "shifted", n[-(spec.fraction_bits + 2) :], rest)
+        zeros = held(m, self.enable, "zeros", zeros, rest + Interpolation.STAGES)
         m.submodules.line = line = Interpolation(spec.table)
         m.d.comb += [
             line.enable.eq(self.enable),

@@ -7,6 +7,9 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import RequantizeSpec
+from hw.ops.long_product import long_product
+from hw.ops.rounding import narrowed, saturated, shift_step, shift_steps
+from hw.pipeline import held
 from hw.platform import Shared
 
 
@@ -47,7 +50,7 @@ class Requantizer(wiring.Component):
     o : :py:`Out(stream.Signature(result_layout(spec, lanes, tag_bits)))`
     """
 
-    STAGES = 5
+    STAGES = 6
 
     def __init__(self, spec: RequantizeSpec, *, lanes: int = 1, tag_bits: int = 0) -> None:
         self.spec, self.lanes, self.tag_bits = spec, lanes, tag_bits
@@ -91,18 +94,18 @@ class Requantizer(wiring.Component):
 
 
 class RequantizerLane(Shared):
-    """Rescales one column: the arithmetic of ``Requantizer``, in five stages that move together.
+    """Rescales one column: the arithmetic of ``Requantizer``, in six stages that move together.
 
     The product is cut at the bias's own fraction before the bias is added, which rounds nothing,
-    and clipped to one bit more than both the bias and the codes have, which changes no code: beyond
-    it the code saturates.
+    and to one bit more than both the bias and the codes have: beyond it the code saturates,
+    whatever the bias.
 
     Members
     -------
     enable : all stages move
     accumulator, multiplier, bias, mantissa : operands of the first stage
     distance : largest exponent less the row's, ``DISTANCE_STAGE`` stages after the other operands
-    code : result, five stages after them
+    code : result, six stages after them
     """
 
     DISTANCE_STAGE = 3
@@ -122,38 +125,38 @@ class RequantizerLane(Shared):
 
     def body(self, platform: Any) -> Module:
         m = Module()
-        spec = self.spec
-
-        def register(name: str, value: Value) -> Value:
-            # Whether a stage holds anything is told apart, so data needs no reset.
-            held = Signal(value.shape(), name=name, reset_less=True)
-            with m.If(self.enable):
-                m.d.sync += held.eq(value)
-            return held
-
+        spec, enable = self.spec, self.enable
         # 1: the scale of the row's channel; rounding is half up, so the bias carries the half.
-        scale = register("scale", self.multiplier * self.mantissa)
-        accumulator = register("accumulator_1", self.accumulator)
-        bias = register("bias_1", self.bias + Const((1 << spec.bias_fraction_bits) >> 1))
-        # 2: two half products.
-        half = len(scale) // 2
-        low = register("low", accumulator * scale[:half])
-        high = register("high", accumulator * scale[half:])
-        bias = register("bias_2", bias)
-        # 3: their sum, less the bits that no exponent needs.
-        product = Cat(low[:half], high + (low >> half))[: spec.product_bits]
+        scale = held(m, enable, "scale", self.multiplier * self.mantissa)
+        accumulator = held(m, enable, "accumulator_1", self.accumulator)
+        bias = held(m, enable, "bias_1", self.bias + Const((1 << spec.bias_fraction_bits) >> 1))
+        bias = held(m, enable, "bias_later", bias, 3)
+        # 2 and 3: the product, less the bits that no exponent needs.
         drop = spec.shift - spec.bias_fraction_bits - spec.exponent_range[1]
-        product = register("product", product[min(drop, spec.product_bits - 1) :].as_signed())
-        bias = register("bias_3", bias)
-        # 4: shifted by the row's exponent and clipped.
-        clip_bits = max(spec.bias_bits, spec.output_bits + spec.bias_fraction_bits) + 1
-        shifted = register("shifted", clipped(m, "clip", product >> self.distance, clip_bits))
-        bias = register("bias_4", bias)
-        # 5: bias and saturation.
-        rounded = (shifted + bias).shift_right(spec.bias_fraction_bits)
-        m.d.comb += self.code.eq(
-            register("code_5", clipped(m, "saturate", rounded, spec.output_bits))
-        )
+        product = long_product(m, enable, "product", accumulator, scale)[: spec.product_bits]
+        product = product[min(drop, spec.product_bits - 1) :].as_signed()
+        # 4: shifted by the row's exponent, all but its last bits.
+        bits = max(spec.bias_bits, spec.output_bits + spec.bias_fraction_bits) + 1
+        *firsts, final = shift_steps(self.distance)
+        shifted, beyond, above = product, Const(0, 1), spec.exponent_bits
+        for places, low in firsts:
+            shifted, over = narrowed(shifted, above, bits)
+            shifted, beyond, above = shift_step(shifted, places, low), beyond | over, low
+        shifted = held(m, enable, "shifted", shifted)
+        beyond = held(m, enable, "beyond_4", beyond)
+        negative = held(m, enable, "negative", product[-1], 2)
+        # 5: by those, and the bias.
+        places, low = final
+        shifted, over = narrowed(shifted, above, bits)
+        beyond |= over
+        shifted = shift_step(shifted, held(m, enable, "places", places), low)
+        shifted, over = narrowed(shifted, low, bits)
+        total = held(m, enable, "total", shifted + bias)
+        beyond = held(m, enable, "beyond_5", beyond | over)
+        # 6: saturation.
+        rounded = total.shift_right(spec.bias_fraction_bits)
+        code = saturated(rounded, spec.output_bits, beyond, negative)
+        m.d.comb += self.code.eq(held(m, enable, "code_6", code))
         return m
 
 

@@ -12,7 +12,9 @@ from hw.ops.reciprocal_root import ReciprocalRoot
 from hw.ops.row_sums import sums_layout
 from hw.platform import Shared
 
-DIGIT_BITS = 4
+DIGIT_BITS = 8
+PART_BITS = 17
+"""Of a factor that one multiplier takes with a digit."""
 
 
 def length_bits(spec: LayerNormSpec) -> int:
@@ -53,7 +55,8 @@ class RowMoments(Shared):
 
     The sum of squared deviations comes from the sums without the elements, exactly:
     ``4**f * squares - mean * (2 * 2**f * total - D * mean)``. All of it is computed with
-    magnitudes, in three products that take ``DIGIT_BITS`` bits of one factor a cycle.
+    magnitudes, in three products that take ``DIGIT_BITS`` bits of one factor a cycle and add them
+    in the next one.
 
     Latency is ``cycles(spec)``, from the transfer of a row's sums to its moments being offered;
     one row at a time.
@@ -82,7 +85,7 @@ class RowMoments(Shared):
     @staticmethod
     def cycles(spec: LayerNormSpec) -> int:
         """Cycles from a row's sums to its moments; the next sums are taken one after these."""
-        return sum(_digits(spec).values()) + 4 + ReciprocalRoot.STAGES
+        return sum(_digits(spec).values()) + 7 + ReciprocalRoot.STAGES
 
     def body(self, platform: Any) -> Module:
         m = Module()
@@ -96,7 +99,7 @@ class RowMoments(Shared):
         factor_bits = total_bits + fraction
         low_bits = max(digits.values()) * DIGIT_BITS
         factor = Signal(factor_bits, reset_less=True)
-        high = Signal(max(factor_bits, drop), reset_less=True)
+        high = Signal(max(factor_bits, drop + DIGIT_BITS), reset_less=True)
         low = Signal(low_bits, reset_less=True)
 
         def digits_of(name: str) -> Value:
@@ -108,15 +111,15 @@ class RowMoments(Shared):
         negative = Signal(reset_less=True)
         total, mean = Signal(total_bits, reset_less=True), Signal(mean_bits, reset_less=True)
         spread = Signal(_spread_bits(spec), reset_less=True)
-        # Steps of equal length for every row: one ends each product, the last one waits.
-        mean_ends = digits["mean"] + 1
-        width_ends = mean_ends + digits["width"] + 1
-        spread_ends = width_ends + digits["spread"] + 1
+        # Steps of equal length for every row: two end each product, the last one waits.
+        mean_ends = digits["mean"] + 2
+        width_ends = mean_ends + digits["width"] + 2
+        spread_ends = width_ends + digits["spread"] + 2
         done = self.cycles(spec)
-        step = Signal(range(done + 1))
+        step, idle = Signal(range(done + 1)), Signal(init=1)
         m.submodules.root = root = ReciprocalRoot(spec.root, len(spread))
         m.d.comb += [
-            self.i.ready.eq(step == 0),
+            self.i.ready.eq(idle),
             self.o.valid.eq(step == done),
             # What goes in stays, and so does what comes out.
             root.enable.eq(1),
@@ -126,19 +129,26 @@ class RowMoments(Shared):
             self.o.p.exponent.eq(root.exponent + settings.exponent_offset),
         ]
         with m.If(Mux(self.o.valid, self.o.ready, ~self.i.ready | self.i.valid)):
-            m.d.sync += step.eq(Mux(self.o.valid, 0, step + 1))
+            m.d.sync += [step.eq(Mux(self.o.valid, 0, step + 1)), idle.eq(self.o.valid)]
 
-        added = high + factor * low[:DIGIT_BITS]
+        # A digit's product is added one step later: the first addition of each product adds none.
+        added, begins = Value.cast(high), Signal()
+        for place in range(0, factor_bits, PART_BITS):
+            part = factor[place : place + PART_BITS]
+            by = Signal(len(part) + DIGIT_BITS, name=f"by_{place}", reset_less=True)
+            m.d.sync += by.eq(Mux(begins, 0, part * low[:DIGIT_BITS]))
+            added = added + (by << place)
+        m.d.comb += begins.eq((step == 0) | (step == mean_ends) | (step == width_ends))
         m.d.sync += Cat(low, high).eq(Cat(low[DIGIT_BITS:], added))
         with m.If(step == 0):
             magnitude = Mux(self.i.p.total < 0, -self.i.p.total, self.i.p.total)[:total_bits]
             # Half up, and for a negative mean half down: the product starts with the half.
-            half = Const(1 << (drop - 1))
+            half = Const(1 << (drop - 1)) - (self.i.p.total < 0)
             m.d.sync += [
                 negative.eq(self.i.p.total < 0),
                 total.eq(magnitude),
                 factor.eq(magnitude),
-                high.eq(half - (self.i.p.total < 0)),
+                high.eq(half << DIGIT_BITS),
                 digits_of("mean").eq(settings.reciprocal),
                 spread.eq((self.i.p.squares << (2 * fraction)) + settings.epsilon),
             ]

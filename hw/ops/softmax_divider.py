@@ -29,7 +29,7 @@ class SoftmaxDivider(Softmax):
     def latency(spec: SoftmaxSpec, plan: SoftmaxPlan) -> int:
         """Cycles from a row's first score to its first code, less twice the beats of the row."""
         passes = plan.max_finder.stages + Antilogarithm.STAGES + RowReduction.latency(plan.lanes)
-        return 3 + passes + Divider.stages(spec.output_bits + 2) + Scale.STAGES
+        return 4 + passes + Divider.stages(spec.output_bits + 2) + Scale.STAGES
 
     def normalise(self, m: Module, distances: Any) -> None:
         """Join the second and the third pass to the distances, as terms."""
@@ -116,8 +116,8 @@ class RowReciprocal(wiring.Component):
         total = sums.o.p.total
         bits, quotient_bits = len(total), spec.output_bits + 2
         stages = Divider.stages(quotient_bits)
-        moves = Pipeline(m, sums.o, self.o, 1 + stages).moves
-        shifted, places = normalised(m, total)
+        moves = Pipeline(m, sums.o, self.o, 2 + stages).moves
+        shifted, places = normalised(m, moves, total)
         numerator = spec.unit << (2 + bits - 1)
         m.submodules.divider = divider = Divider(numerator, bits, quotient_bits)
         exponent = (self.plan.index_bits - places)[: len(self.o.p.exponent)]

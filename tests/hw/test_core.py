@@ -290,7 +290,7 @@ def test_takes_a_vector_a_cycle_across_tiles(tokens):
     moves, _ = Bench(SPEC, plan).execute(sent, after=after)
     assert np.ptp(moves["i"]) + 1 == len(moves["i"]) == 3 * SPEC.rows // tokens
     # One step of the macro, and the latency that Core documents.
-    assert moves["o"][-tokens] - moves["i"][-1] == 1 + 9
+    assert moves["o"][-tokens] - moves["i"][-1] == 1 + 10
 
 
 def test_one_set_loads_while_another_computes():

@@ -82,7 +82,7 @@ def _macro(spec: MacroSpec, plan: MacroPlan) -> Description:
 
 def _core(spec: CoreSpec, plan: CorePlan) -> Description:
     numbers = spec.requantize
-    ahead = 9 + (plan.results_ahead > 0)
+    ahead = 10 + (plan.results_ahead > 0)
     return Description(
         function="total[i_row][column] = (0 if i_first else total[i_row][column]) + sum over lanes "
         "of i_data[token][lane] * w[i_set][lane][column]; on i_last the row leaves as "
