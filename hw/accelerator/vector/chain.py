@@ -8,10 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import word_layout
 from hw.accelerator.vector.code_words import CodeWords
-from hw.accelerator.vector.combiner import Combiner
+from hw.accelerator.vector.combiner import Combiner, wide_row_layout
 from hw.accelerator.vector.decode import settings_layout
 from hw.accelerator.vector.fields import Scale
-from hw.accelerator.vector.folder import Folder
 from hw.accelerator.vector.operands import OPERANDS
 from hw.accelerator.vector.plan import VectorPlan
 from hw.accelerator.vector.rescaler import Rescaler, constants_layout
@@ -19,13 +18,14 @@ from hw.accelerator.vector.results import Results
 from hw.accelerator.vector.row_softmax import RowSoftmax
 from hw.accelerator.vector.tables import Tables, loaded_layout
 from hw.ops.row import row_layout
-from hw.stream import Fork
+from hw.stream import Fork, Queue
 
 
 class Chain(wiring.Component):
-    """Combine, fold, scale or softmax, table, and both kinds of outputs.
+    """Combine or fold, scale or softmax, table, and both kinds of outputs.
 
-    Throughput is one word per cycle of each stage; latency the sum of theirs.
+    Throughput is one word per cycle of each stage; latency the sum of theirs, and a cycle for each
+    of the ``QUEUES`` between them, so that no stage waits for more than the next one in a cycle.
 
     Members
     -------
@@ -38,6 +38,8 @@ class Chain(wiring.Component):
     starved : the chain waits for words
     busy : something is inside that nobody asked for
     """
+
+    QUEUES = 3
 
     def __init__(self, plan: VectorPlan) -> None:
         self.plan = plan
@@ -62,20 +64,25 @@ class Chain(wiring.Component):
         m = Module()
         plan, flags = self.plan, self.settings.flags
         m.submodules.combiner = combiner = Combiner(plan)
-        m.submodules.folder = folder = Folder(plan)
+        m.submodules.combined = combined = Queue(wide_row_layout(plan.lanes), 2)
         m.submodules.rescaler = rescaler = Rescaler(plan)
+        row = row_layout(signed(16), plan.lanes)
+        m.submodules.scaled = scaled = Queue(row, 2)
         m.submodules.tables = tables = Tables(plan)
-        m.submodules.fork = fork = Fork(row_layout(signed(16), plan.lanes), 2)
+        m.submodules.found = found = Queue(row, 2)
+        m.submodules.fork = fork = Fork(row, 2)
         m.submodules.results = results = Results(plan)
         m.submodules.code_words = code_words = CodeWords(plan)
-        for part in (combiner, folder, rescaler, tables, results, code_words):
+        for part in (combiner, rescaler, tables, results, code_words):
             m.d.comb += part.settings.eq(self.settings)
         for name in OPERANDS:
             wiring.connect(m, wiring.flipped(getattr(self.words, name)), getattr(combiner, name))
-        wiring.connect(m, combiner.o, folder.i)
+        wiring.connect(m, combiner.o, combined.i)
         wiring.connect(m, wiring.flipped(self.channels), rescaler.words)
         wiring.connect(m, wiring.flipped(self.segments), tables.segments)
-        wiring.connect(m, tables.o, fork.i)
+        wiring.connect(m, scaled.o, tables.i)
+        wiring.connect(m, tables.o, found.i)
+        wiring.connect(m, found.o, fork.i)
         wiring.connect(m, results.o, wiring.flipped(self.results))
         wiring.connect(m, code_words.o, wiring.flipped(self.codes))
         wiring.connect(m, code_words.headers, wiring.flipped(self.headers))
@@ -85,28 +92,28 @@ class Chain(wiring.Component):
             code_words.before.eq(self.before),
             self.starved.eq(combiner.starved),
             self.busy.eq(results.busy),
-            rescaler.i.payload.eq(folder.o.payload),
-            rescaler.i.valid.eq(folder.o.valid),
-            folder.o.ready.eq(rescaler.i.ready),
-            tables.i.payload.eq(rescaler.o.payload),
-            tables.i.valid.eq(rescaler.o.valid),
-            rescaler.o.ready.eq(tables.i.ready),
+            rescaler.i.payload.eq(combined.o.payload),
+            rescaler.i.valid.eq(combined.o.valid),
+            combined.o.ready.eq(rescaler.i.ready),
+            scaled.i.payload.eq(rescaler.o.payload),
+            scaled.i.valid.eq(rescaler.o.valid),
+            rescaler.o.ready.eq(scaled.i.ready),
         ]
         if plan.softmax is not None:
             m.submodules.softmax = softmax = RowSoftmax(plan.softmax, plan)
             m.d.comb += [
                 softmax.settings.eq(self.settings),
                 softmax.restart.eq(self.begins),
-                softmax.i.payload.eq(folder.o.payload),
+                softmax.i.payload.eq(combined.o.payload),
             ]
             with m.If(flags.scale == Scale.SOFTMAX):
                 m.d.comb += [
                     rescaler.i.valid.eq(0),
-                    softmax.i.valid.eq(folder.o.valid),
-                    folder.o.ready.eq(softmax.i.ready),
-                    tables.i.payload.eq(softmax.o.payload),
-                    tables.i.valid.eq(softmax.o.valid),
-                    softmax.o.ready.eq(tables.i.ready),
+                    softmax.i.valid.eq(combined.o.valid),
+                    combined.o.ready.eq(softmax.i.ready),
+                    scaled.i.payload.eq(softmax.o.payload),
+                    scaled.i.valid.eq(softmax.o.valid),
+                    softmax.o.ready.eq(scaled.i.ready),
                 ]
         results_asked = flags.rows | flags.argmax | flags.top_k
         m.d.comb += [

@@ -12,6 +12,7 @@ from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.plan import QuantizeRowsPlan
 from hw.ops.quantize_rows import QuantizeRows
 from hw.ops.row import row_layout
+from hw.stream import Queue
 
 CODE_BITS = 8
 
@@ -20,8 +21,8 @@ class CodeWords(wiring.Component):
     """``o`` holds the codes of ``golden.ops.quantize``, or the low bits of each element if raw.
 
     Two words of elements make one of codes. A header goes to ``headers``, which takes it while
-    codes go on, or to ``o`` before its row's codes if ``before``. Latency is that of
-    ``hw.ops.quantize_rows``, throughput one word of elements per cycle.
+    codes go on, or to ``o`` before its row's codes if ``before``. Latency is one
+    cycle more than that of ``hw.ops.quantize_rows``, throughput one word of elements per cycle.
 
     Members
     -------
@@ -71,17 +72,25 @@ class CodeWords(wiring.Component):
                 codes.p.last.eq(quantize.o.p.last),
                 quantize.o.ready.eq(codes.ready),
             ]
-        self._pack(m, codes, quantize.scales)
+        m.submodules.kept = kept = Queue(half, 2)
+        m.submodules.scales = scales = Queue(quantize.scales.payload.shape(), 2)
+        wiring.connect(m, quantize.scales, scales.i)
+        m.d.comb += [
+            kept.i.valid.eq(codes.valid),
+            kept.i.payload.eq(codes.payload),
+            codes.ready.eq(kept.i.ready),
+        ]
+        self._pack(m, kept.o, scales.o)
         return m
 
     def _pack(self, m: Module, codes: Any, scales: Any) -> None:
         """Two beats of codes to a word, the header before the first where it goes there."""
-        header, before = self.settings.flags.header, self.before
+        header, before, early = self.settings.flags.header, self.before, Signal()
         first = Signal(CODE_BITS * self.plan.lanes, reset_less=True)
         half, told, now, whole = Signal(), Signal(), Signal(), Signal()
         empty = Const(0, len(first))
         m.d.comb += [
-            now.eq(header & before & ~told),
+            now.eq(early & ~told),
             whole.eq(half | codes.p.last),
             self.headers.payload.eq(Cat(scales.p.mantissa, scales.p.exponent)),
             self.headers.valid.eq(scales.valid & header & ~before),
@@ -92,6 +101,8 @@ class CodeWords(wiring.Component):
             # Without headers nobody waits for a scale.
             scales.ready.eq(~header | Mux(before, now & self.o.ready, self.headers.ready)),
         ]
+        # A word comes several cycles after its instruction.
+        m.d.sync += early.eq(header & before)
         with m.If(now):
             m.d.comb += self.o.payload.eq(self.headers.payload)
             with m.If(self.o.valid & self.o.ready):

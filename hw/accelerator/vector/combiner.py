@@ -1,39 +1,43 @@
-"""Makes one row of up to four, element by element."""
+"""Makes one row of up to four, element by element, or of the rows of a window."""
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.accelerator.layout import word_layout
-from hw.accelerator.vector.decode import row_slots, settings_layout
-from hw.accelerator.vector.fields import Combine
+from hw.accelerator.layout import COUNT_BITS, word_layout
+from hw.accelerator.vector.decode import is_opcode, row_slots, settings_layout
+from hw.accelerator.vector.fields import Combine, Opcode
 from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.requantize import clipped
 from hw.pipeline import Pipeline, held
 
 BITS = 16
 ONE_BITS = 15
+ONE = 1 << ONE_BITS
 WIDE_BITS = 32
 
 
 def wide_row_layout(lanes: int) -> data.StructLayout:
-    """A word of a row before it is rescaled; ``done`` ends what is folded into it."""
+    """A word of a row before it is rescaled."""
     return data.StructLayout({
         "data": data.ArrayLayout(signed(WIDE_BITS), lanes),
         "last": unsigned(1),
-        "done": unsigned(1),
     })
 
 
 class Combiner(wiring.Component):
     """``a``, ``a + b``, ``a * b``, a gate on a state, the new state of a GRU, the cell of an LSTM.
 
-    As ``golden.ops.residual_add`` and ``golden.ops.state_update``. With p = a b and
-    ``q = c * (2**15 - a)`` of a GRU or ``c * d`` of an LSTM, a state is
-    ``round((p + q * 2**-(15 - cell_fraction_bits)) / 2**15)``. Latency is ``STAGES`` cycles,
-    throughput one word per cycle; of an LSTM one in two, since c and d come one after the other.
+    As ``golden.ops.residual_add`` and ``golden.ops.state_update``. Each is a sum of two products:
+    ``a b``, or that with ``q = c * (2**15 - a)`` of a GRU, with ``c * d`` of an LSTM, and sums are
+    ``a * 2**15 + b * 2**15``: rounded ``(a b + q * 2**-(15 - cell_fraction_bits)) / 2**15``.
+    With reduce it is the column sums of a window's rows or the largest of them: the words of one
+    column after the other come in, up to one with ``done``, so that one word is all that is kept.
+
+    Latency is ``STAGES`` cycles, throughput one word per cycle; of an LSTM one in two, since c and
+    d come one after the other.
 
     Members
     -------
@@ -43,7 +47,7 @@ class Combiner(wiring.Component):
     starved : there is room for words that have not come
     """
 
-    STAGES = 3
+    STAGES = 5
 
     def __init__(self, plan: VectorPlan) -> None:
         self.plan = plan
@@ -59,8 +63,9 @@ class Combiner(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        combine = self.settings.flags.combine
-        lstm, gru = Signal(), Signal()
+        settings, lanes = self.settings, self.plan.lanes
+        combine = settings.flags.combine
+        lstm, gru, adds, folds = Signal(), Signal(), Signal(), Signal()
         joined = stream.Signature(unsigned(0)).create()
         # The word of c, while that of d comes.
         first, waits, keeps = Signal(8 * self.plan.word_bytes, reset_less=True), Signal(), Signal()
@@ -68,6 +73,8 @@ class Combiner(wiring.Component):
         m.d.comb += [
             lstm.eq(combine == Combine.CELL),
             gru.eq(combine == Combine.GRU),
+            adds.eq(combine == Combine.ADD),
+            folds.eq(is_opcode(settings, Opcode.REDUCE)),
             uses_b.eq(combine != Combine.PASS),
             uses_c.eq(lstm | gru),
             keeps.eq(lstm & ~waits & self.c.valid),
@@ -84,34 +91,70 @@ class Combiner(wiring.Component):
             m.d.sync += [first.eq(self.c.p.data), waits.eq(1)]
         with m.If(taken):
             m.d.sync += waits.eq(0)
-        moves = Pipeline(m, joined, self.o, self.STAGES).moves
-        m.d.comb += [
-            self.o.p.last.eq(held(m, moves, "last", self.a.p.last, self.STAGES)),
-            self.o.p.done.eq(held(m, moves, "done", self.a.p.done, self.STAGES)),
-        ]
-        finer = ONE_BITS - row_slots(self.settings).cell_fraction_bits
-        shift = Mux(lstm, finer.as_unsigned()[:4], 0)
-        words = data.ArrayLayout(signed(BITS), self.plan.lanes)
+        made = stream.Signature(unsigned(0)).create()
+        pipeline = Pipeline(m, joined, made, self.STAGES)
+        moves = pipeline.moves
+        folded, start = self._fold(m, pipeline, made, folds)
+
+        # 1: factors; of what is as it comes, one is 1.
+        words = data.ArrayLayout(signed(BITS), lanes)
         a, b, d = (data.View(words, x.p.data) for x in (self.a, self.b, self.c))
         c = data.View(words, Mux(lstm, first, self.c.p.data))
-        for lane in range(self.plan.lanes):
-            total = clipped(m, f"sum_{lane}", a[lane] + Mux(uses_b, b[lane], 0), BITS)
-            other = Mux(gru, (1 << ONE_BITS) - a[lane], d[lane])
-            plain = held(m, moves, f"plain_{lane}", total)
-            p = held(m, moves, f"p_{lane}", a[lane] * b[lane])
-            q = held(m, moves, f"q_{lane}", Mux(uses_c, c[lane] * other, 0))
-            plain = held(m, moves, f"plain_later_{lane}", plain)
-            p = held(m, moves, f"p_later_{lane}", p)
-            q = held(m, moves, f"q_later_{lane}", q >> shift)
-            state = (p + q + (1 << (ONE_BITS - 1))).shift_right(ONE_BITS)
+        grows, largest, finer = Signal(), settings.flags.maximum, Signal(4)
+        # A word comes several cycles after its instruction.
+        m.d.sync += finer.eq(~row_slots(settings).cell_fraction_bits & lstm.replicate(4))
+        m.d.comb += grows.eq(folds & ~start & ~largest)
+        for lane in range(lanes):
+            factors = Signal(data.ArrayLayout(signed(BITS + 2), 3), name=f"factors_{lane}")
+            by, more, other = factors
+            m.d.comb += [
+                by.eq(Mux(uses_b & ~adds, b[lane], Mux(folds, 1, ONE))),
+                more.eq(Mux(adds, b[lane], Mux(uses_c, c[lane], 0))),
+                other.eq(Mux(gru, ONE - a[lane], Mux(adds, ONE, d[lane]))),
+            ]
+            by = held(m, moves, f"by_{lane}", by[: BITS + 1].as_signed())
+            more = held(m, moves, f"more_{lane}", more[:BITS].as_signed())
+            other = held(m, moves, f"other_{lane}", other)
+            # 2: products, none of which takes more bits.
+            p = (held(m, moves, f"a_{lane}", a[lane]) * by)[:WIDE_BITS].as_signed()
+            q = (more * other)[:WIDE_BITS].as_signed()
+            p = held(m, moves, f"p_{lane}", p, 2)
+            # 3: the finer one cut.
+            q = held(m, moves, f"q_{lane}", q)
+            q = held(m, moves, f"q_later_{lane}", q >> finer)
+            # 4: their sum; of a window that with the rows so far, or the larger one.
+            total = Signal(signed(WIDE_BITS + 1), name=f"total_{lane}", reset_less=True)
+            smaller = Signal(name=f"smaller_{lane}")
+            m.d.comb += smaller.eq(p[:BITS].as_signed() <= total[:BITS].as_signed())
+            with m.If(folded & ~(largest & ~start & smaller)):
+                m.d.sync += total.eq(p + Mux(grows, total, q))
+            # 5: rounded, but for products and windows.
+            state = (total.shift_right(ONE_BITS - 1) + 1).shift_right(1)
             state = clipped(m, f"state_{lane}", state, BITS)
-            x = Signal(signed(WIDE_BITS), name=f"x_{lane}")
-            with m.Switch(combine):
-                with m.Case(Combine.PASS, Combine.ADD):
-                    m.d.comb += x.eq(plain)
-                with m.Case(Combine.PRODUCT):
-                    m.d.comb += x.eq(p)
-                with m.Default():
-                    m.d.comb += x.eq(state)
+            whole = folds | (combine == Combine.PRODUCT)
+            x = Mux(whole, total[:WIDE_BITS].as_signed(), state)[:WIDE_BITS]
             m.d.comb += self.o.p.data[lane].eq(held(m, moves, f"o_{lane}", x))
         return m
+
+    def _fold(
+        self, m: Module, pipeline: Pipeline, made: Any, folds: Value
+    ) -> tuple[Signal, Signal]:
+        """Let whole windows out only; return whether a word enters stage 4, and if as the first."""
+        settings, moves = self.settings, pipeline.moves
+        enters, start, last_place = Signal(), Signal(init=1), Signal()
+        place = Signal(COUNT_BITS, init=1)
+        done = held(m, moves, "done", self.a.p.done, 3)
+        last = held(m, moves, "last", self.a.p.last, 3)
+        leaves = held(m, moves, "leaves", ~folds | done, 2)
+        m.d.comb += [
+            enters.eq(moves & pipeline.valids[3]),
+            last_place.eq(place == settings.words),
+            self.o.p.last.eq(held(m, moves, "o_last", Mux(folds, last_place, last), 2)),
+            self.o.valid.eq(made.valid & leaves),
+            made.ready.eq(self.o.ready | ~leaves),
+        ]
+        with m.If(enters):
+            m.d.sync += start.eq(~folds | done)
+        with m.If(enters & folds & done):
+            m.d.sync += place.eq(Mux(last_place, 1, place + 1))
+        return enters, start

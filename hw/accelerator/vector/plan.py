@@ -88,7 +88,7 @@ class VectorPlan:
     @property
     def max_finder(self) -> MaxFinderPlan:
         """The tree of softmax and argmax."""
-        return MaxFinderPlan(lanes=self.lanes)
+        return MaxFinderPlan(lanes=self.lanes, levels_per_stage=1)
 
     @property
     def softmax_plan(self) -> SoftmaxPlan:

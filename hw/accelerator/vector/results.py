@@ -13,6 +13,7 @@ from hw.accelerator.vector.single import Single
 from hw.ops.max_finder import MaxFinder
 from hw.ops.row import row_layout
 from hw.ops.top_k import TopK
+from hw.stream import Buffer
 
 INDEX_BITS = 16
 
@@ -20,8 +21,8 @@ INDEX_BITS = 16
 class Results(wiring.Component):
     """``o`` is a row's words, or a word for its largest element, or one for each of the k largest.
 
-    Latency is none for words, that of ``hw.ops.max_finder`` and ``hw.ops.top_k`` otherwise;
-    throughput one word per cycle, of top k one element.
+    Latency is none for words, that of ``hw.ops.top_k``, or a cycle more than that of
+    ``hw.ops.max_finder``; throughput one word per cycle, of top k one element.
 
     Members
     -------
@@ -44,15 +45,17 @@ class Results(wiring.Component):
         m = Module()
         plan, flags, i = self.plan, self.settings.flags, self.i
         m.submodules.finder = finder = MaxFinder(16, plan.max_finder, INDEX_BITS)
+        m.submodules.seen = seen = Buffer(finder.i.payload.shape())
+        wiring.connect(m, seen.o, finder.i)
         m.d.comb += [
-            finder.i.p.data.eq(i.p.data),
-            finder.i.p.seen.eq(Cat(counting_lanes(self.settings, i.p.last))),
-            finder.i.p.last.eq(i.p.last),
+            seen.i.p.data.eq(i.p.data),
+            seen.i.p.seen.eq(Cat(counting_lanes(self.settings, i.p.last))),
+            seen.i.p.last.eq(i.p.last),
         ]
         with m.If(flags.argmax):
             m.d.comb += [
-                finder.i.valid.eq(i.valid),
-                i.ready.eq(finder.i.ready),
+                seen.i.valid.eq(i.valid),
+                i.ready.eq(seen.i.ready),
                 self.o.valid.eq(finder.o.valid),
                 self.o.payload.eq(_result(finder.o.p)),
                 finder.o.ready.eq(self.o.ready),

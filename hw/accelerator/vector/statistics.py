@@ -12,7 +12,7 @@ from hw.ops.row_buffer import RowBuffer
 from hw.ops.row_moments import RowMoments, moments_layout, settings_layout
 from hw.ops.row_moments import length_bits as row_length_bits
 from hw.ops.row_sums import RowSums
-from hw.stream import Buffer
+from hw.stream import Queue
 
 
 def measured_layout(plan: VectorPlan) -> data.StructLayout:
@@ -58,7 +58,9 @@ class Statistics(wiring.Component):
         m.submodules.rows = rows = RowBuffer(
             self.i.payload.shape(), plan.groups + self.latency(plan)
         )
-        m.submodules.moments = moments = Buffer(moments_layout(plan.norm))
+        m.submodules.kept = kept = Queue(self.i.payload.shape(), 2)
+        m.submodules.moments = moments = Queue(moments_layout(plan.norm), 2)
+        wiring.connect(m, rows.o, kept.i)
         m.d.comb += [
             self.i.ready.eq(rows.i.ready & sums.i.ready),
             rows.i.valid.eq(self.i.valid & sums.i.ready),
@@ -67,11 +69,11 @@ class Statistics(wiring.Component):
             sums.i.payload.eq(self.i.payload),
             # A row is in its buffer before its moments are known.
             self.o.valid.eq(moments.o.valid),
-            self.o.p.data.eq(rows.o.p.data),
-            self.o.p.last.eq(rows.o.p.last),
+            self.o.p.data.eq(kept.o.p.data),
+            self.o.p.last.eq(kept.o.p.last),
             self.o.p.moments.eq(moments.o.payload),
-            rows.o.ready.eq(self.o.ready & moments.o.valid),
-            moments.o.ready.eq(self.o.ready & rows.o.p.last),
+            kept.o.ready.eq(self.o.ready & moments.o.valid),
+            moments.o.ready.eq(self.o.ready & kept.o.p.last),
         ]
         self._share(m, sums.o, moments.i)
         return m

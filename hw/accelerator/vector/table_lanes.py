@@ -7,6 +7,7 @@ from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hw.ops.interpolate import line
 from hw.pipeline import held
 from hw.platform import Shared
 
@@ -35,7 +36,7 @@ class TableLanes(Shared):
     writes, index, segment : what is loaded, while nothing is read
     """
 
-    STAGES = 2
+    STAGES = 3
 
     def __init__(self, segments: int, lanes: int) -> None:
         self.segments, self.lanes = segments, lanes
@@ -69,14 +70,13 @@ class TableLanes(Shared):
             # Both have the position within a segment with the same fraction bits.
             finer = above[:long_bits] << (remainder_bits - long_bits)
             remainder = Mux(self.long, finer, above[:remainder_bits])[:remainder_bits]
-            remainder = held(m, self.enable, f"remainder_{lane}", remainder)
-            # The bits below the one that decides the rounding change nothing.
-            product = (read.data.rise * remainder).shift_right(remainder_bits - 1)
-            rise = held(m, self.enable, f"rise_{lane}", product)
-            base = held(m, self.enable, f"base_{lane}", read.data.base)
+            remainder = held(m, self.enable, f"remainder_{lane}", remainder, 2)
+            rise = held(m, self.enable, f"rise_{lane}", read.data.rise)
+            product = held(m, self.enable, f"product_{lane}", rise * remainder)
+            base = held(m, self.enable, f"base_{lane}", read.data.base, 2)
             m.d.comb += [
                 read.en.eq(self.enable & self.reads),
                 read.addr.eq(self.first + index),
-                self.y[lane].eq(base + (rise + 1).shift_right(1)),
+                self.y[lane].eq(line(base, product, remainder_bits)),
             ]
         return m

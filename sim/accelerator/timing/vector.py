@@ -1,13 +1,14 @@
 """The vector unit: an instruction at a time, a word a cycle through a chain of stages."""
 
 from hw.accelerator.plan import AcceleratorPlan
+from hw.accelerator.vector.chain import Chain
 from hw.accelerator.vector.combiner import Combiner
 from hw.accelerator.vector.fields import Combine, Scale
+from hw.accelerator.vector.rescaler import Rescaler
 from hw.accelerator.vector.statistics import Statistics
 from hw.accelerator.vector.tables import Tables
 from hw.ops.plan import QuantizeRowsPlan
 from hw.ops.quantize_rows import QuantizeRows
-from hw.ops.requantize import Requantizer
 from hw.ops.row_moments import RowMoments
 from hw.ops.softmax import Softmax
 from hw.program.instructions import Instruction
@@ -103,22 +104,22 @@ class VectorTiming:
     def _chain(self, one: Instruction, words: int, elements: int) -> float:
         """From the first word asked for to the last one written, without the words themselves."""
         plan = self.plan
-        cycles = READ + 1 + Combiner.STAGES + 1 + Tables.STAGES
+        cycles = READ + 1 + Combiner.STAGES + Chain.QUEUES + Tables.STAGES
         if one["scale"] == Scale.SOFTMAX and plan.softmax is not None:
             cycles += Softmax.latency(plan.softmax, plan.softmax_plan) + 2 * words
         else:
-            cycles += Requantizer.STAGES
+            cycles += Rescaler.STAGES
         if one["scale"] in MEASURES:
             cycles += Statistics.latency(plan) + words - 1
         codes = 0
         if one["write_codes"]:
-            codes = int(bool(one["header"]))
+            codes = 1 + int(bool(one["header"]))
             if not one["low_bits"]:
                 quantize = QuantizeRowsPlan(lanes=plan.lanes, longest=plan.longest)
                 codes += QuantizeRows.latency_of(quantize) + words - 1
         ranks = 0
         if one["argmax"]:
-            ranks = plan.max_finder.stages + 1
+            ranks = plan.max_finder.stages + 2
         elif one["top_k"]:
             ranks = one["k"] + 1
         return cycles + max(codes, ranks) - 1
