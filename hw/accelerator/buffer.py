@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden.spec import ceil_log2
 from hw.accelerator.layout import read_signature, write_signature
+from hw.accelerator.relay import Relay
 from hw.platform import Shared
 from hw.stream import Queue
 
@@ -58,8 +59,11 @@ class Bank(Shared):
 class BankedBuffer(wiring.Component):
     """``words`` words in ``banks`` banks, the lowest bits of an address telling which.
 
-    Each bank serves one read and one write in a cycle, the ports in turn. A word comes two cycles
-    after its request was granted; a port that is never refused moves one word a cycle.
+    Each bank serves one read and one write in a cycle, the ports in turn. Requests stand in
+    registers before they are chosen from: a word comes three cycles after its request was taken, or
+    later by as many cycles as other ports are served; a port that is never refused moves one word a
+    cycle. A write is in its bank when ``ended`` or the port's next write but one says so, and every
+    request that is taken afterwards reads it.
 
     Members
     -------
@@ -90,82 +94,114 @@ class BankedBuffer(wiring.Component):
         return m
 
     def _read(self, m: Module, banks: list[Bank]) -> None:
-        ports = self.reads
-        offered = []
-        granted = [Signal(len(ports), name=f"read_granted_{index}") for index in range(self.banks)]
-        for number, port in enumerate(ports):
-            # A request counts while the word that it brings is sure to find a place.
-            room, waiting = Signal(name=f"room_{number}"), Signal(range(RESPONSES + 1))
-            taken = port.words.valid & port.words.ready
-            m.d.comb += room.eq(waiting != RESPONSES)
-            moved = Signal(name=f"read_moved_{number}")
+        requests = self._requests(m, "read", self.reads)
+        rooms = [Signal(name=f"room_{number}", init=1) for number in range(len(self.reads))]
+        granted = self._granted(
+            m,
+            "read",
+            [request.valid & room for request, room in zip(requests, rooms, strict=True)],
+            [request.payload for request in requests],
+        )
+        for number, (request, port) in enumerate(zip(requests, self.reads, strict=True)):
             bank = Signal(range(self.banks), name=f"read_bank_{number}")
             comes = Signal(name=f"comes_{number}")
             m.submodules[f"responses_{number}"] = queue = Queue(
                 unsigned(8 * self.word_bytes), RESPONSES
             )
-            offered.append(port.requests.valid & room)
+            level, next_level = (
+                Signal(range(RESPONSES + 1), name=f"{name}_{number}")
+                for name in ("level", "next_level")
+            )
             m.d.comb += [
-                port.requests.ready.eq(Cat(g[number] for g in granted).any()),
-                moved.eq(port.requests.valid & port.requests.ready),
+                request.ready.eq(Cat(g[number] for g in granted).any()),
                 queue.i.valid.eq(comes),
                 queue.i.payload.eq(_chosen(banks, bank)),
+                next_level.eq(level + comes - (port.words.valid & port.words.ready)),
             ]
             m.d.sync += [
-                waiting.eq(waiting + moved - taken),
-                comes.eq(moved),
-                bank.eq(port.requests.payload),
+                comes.eq(request.valid & request.ready),
+                bank.eq(request.payload),
+                level.eq(next_level),
+                # One word may be on its way from a bank, and one is granted.
+                rooms[number].eq(next_level <= RESPONSES - 2),
             ]
             wiring.connect(m, queue.o, wiring.flipped(port.words))
-        turn, bank_bits = _turn(m, len(ports), "read_turn"), ceil_log2(self.banks)
         for index, bank in enumerate(banks):
-            wants = Cat(
-                offer & (port.requests.payload[:bank_bits] == index)
-                for offer, port in zip(offered, ports, strict=True)
-            )
-            m.d.comb += granted[index].eq(first_from(m, wants, turn, f"read_{index}"))
             m.d.comb += bank.read.eq(granted[index].any())
-            for number, port in enumerate(ports):
+            for number, request in enumerate(requests):
                 with m.If(granted[index][number]):
-                    m.d.comb += bank.address.eq(port.requests.payload >> bank_bits)
+                    m.d.comb += bank.address.eq(request.payload >> self._bank_bits)
 
     def _write(self, m: Module, banks: list[Bank]) -> None:
-        ports = self.writes
-        granted = [Signal(len(ports), name=f"write_granted_{index}") for index in range(self.banks)]
-        turn, bank_bits = _turn(m, len(ports), "write_turn"), ceil_log2(self.banks)
-        for number, port in enumerate(ports):
-            m.d.comb += port.requests.ready.eq(Cat(g[number] for g in granted).any())
+        requests = self._requests(m, "write", self.writes)
+        granted = self._granted(
+            m,
+            "write",
+            [request.valid for request in requests],
+            [request.p.address for request in requests],
+        )
+        for number, (request, port) in enumerate(zip(requests, self.writes, strict=True)):
+            m.d.comb += request.ready.eq(Cat(g[number] for g in granted).any())
+            m.d.sync += port.ended.eq(request.valid & request.ready & request.p.ends)
         for index, bank in enumerate(banks):
-            wants = Cat(
-                port.requests.valid & (port.requests.p.address[:bank_bits] == index)
-                for port in ports
-            )
-            m.d.comb += granted[index].eq(first_from(m, wants, turn, f"write_{index}"))
             m.d.comb += bank.write.eq(granted[index].any())
-            for number, port in enumerate(ports):
+            for number, request in enumerate(requests):
                 with m.If(granted[index][number]):
                     m.d.comb += [
-                        bank.target.eq(port.requests.p.address >> bank_bits),
-                        bank.data.eq(port.requests.p.data),
+                        bank.target.eq(request.p.address >> self._bank_bits),
+                        bank.data.eq(request.p.data),
                     ]
 
+    @property
+    def _bank_bits(self) -> int:
+        """Bits of an address that tell its bank."""
+        return ceil_log2(self.banks)
 
-def first_from(m: Module, wants: Value, turn: Value, name: str) -> Value:
-    """The first one of ``wants`` at or after the place of ``turn``, as one bit."""
-    count = len(wants)
-    twice = Signal(2 * count, name=f"{name}_twice")
-    first = Signal(2 * count, name=f"{name}_first")
-    m.d.comb += [
-        twice.eq(Cat(wants & ~((1 << turn) - 1)[:count], wants)),
-        first.eq(twice & (~twice + 1)),
-    ]
-    return first[:count] | first[count:]
+    def _requests(self, m: Module, name: str, ports: Any) -> list[Any]:
+        """Every port's requests, registered."""
+        requests = []
+        for number, port in enumerate(ports):
+            relay = Relay(port.requests.payload.shape())
+            m.submodules[f"{name}_request_{number}"] = relay
+            wiring.connect(m, wiring.flipped(port.requests), relay.i)
+            requests.append(relay.o)
+        return requests
+
+    def _granted(
+        self, m: Module, name: str, wants: list[Value], addresses: list[Value]
+    ) -> list[Signal]:
+        """Per bank which port it serves."""
+        turn, granted = _turn(m, len(wants), f"{name}_turn"), []
+        for index in range(self.banks):
+            here = Signal(len(wants), name=f"{name}_granted_{index}")
+            asked = Cat(
+                want & (address[: self._bank_bits] == index)
+                for want, address in zip(wants, addresses, strict=True)
+            )
+            m.d.comb += here.eq(first_from(asked, turn))
+            granted.append(here)
+        return granted
+
+
+def first_from(wants: Value, turn: Value) -> Value:
+    """The first of ``wants`` that has its ``turn``, or else the first of all, as one bit."""
+    ours = wants & turn
+    return _first(ours) | (_first(wants) & ~ours.any().replicate(len(wants)))
+
+
+def _first(wants: Value) -> Value:
+    """The first of ``wants``: that of their lower half, or else of the upper one."""
+    if len(wants) == 1:
+        return wants
+    half = len(wants) // 2
+    lower, upper = wants[:half], wants[half:]
+    return Cat(_first(lower), _first(upper) & ~lower.any().replicate(len(upper)))
 
 
 def _turn(m: Module, count: int, name: str) -> Signal:
-    """Counts ``count`` places round and round, so that no port waits for ever."""
-    turn = Signal(range(count), name=name)
-    m.d.sync += turn.eq(Mux(turn == count - 1, 0, turn + 1))
+    """Ports from one on to the last: the next one in every cycle, so that none waits for ever."""
+    turn = Signal(count, name=name)
+    m.d.sync += turn.eq(Mux(turn[:-1].any(), turn << 1, ~0))
     return turn
 
 

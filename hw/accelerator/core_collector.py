@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.buffer import first_from
-from hw.accelerator.core_passes import last_group, members, padded_rows, pass_layout
+from hw.accelerator.core_passes import group_rows, last_group, last_rows, members, pass_layout
 from hw.accelerator.layout import COUNT_BITS, write_signature
+
+WRITES = 4
+"""Words that may have been taken by a port of the buffer and not be there yet."""
 
 
 class CoreCollector(wiring.Component):
@@ -27,7 +30,7 @@ class CoreCollector(wiring.Component):
     i : passes (``hw.accelerator.core_passes``)
     rows : per place its core's codes
     port : to the buffer
-    completed : a pass's last word was taken
+    completed : a pass's last word is in the buffer
     busy, waits : a pass is under way; more than one core has a word
     """
 
@@ -49,25 +52,27 @@ class CoreCollector(wiring.Component):
         m = Module()
         p = self.i.p
         active, step = Signal(), Signal(self.address_bits, reset_less=True)
-        rows, groups = Signal(COUNT_BITS, reset_less=True), Signal(5, reset_less=True)
-        starts = Signal()
+        starts, ending = Signal(), Signal()
         beats = self.word_bytes // (2 * self.lanes)
         full = [Signal(name=f"full_{core}") for core in self.places]
         words, addresses, finished, chosen_words = [], [], [], []
         m.submodules.arbiter = arbiter = Arbiter(len(self.places))
         part = members(self.cores, p.tiles, p.groups)
+        rows, owners = group_rows(p), last_rows(p)
         for place, core in enumerate(self.places):
             i = self.rows[place]
             word = Signal(8 * self.word_bytes, name=f"word_{core}", reset_less=True)
             beat = Signal(range(beats), name=f"beat_{core}")
-            left = Signal(COUNT_BITS, name=f"left_{core}")
-            row = Signal(COUNT_BITS + 1, name=f"row_{core}", reset_less=True)
+            left = Signal(COUNT_BITS, name=f"left_{core}", reset_less=True)
+            # Rows are to come; one of them; that one only fills up what others have.
+            more, final = Signal(name=f"more_{core}"), Signal(name=f"final_{core}")
+            fills = Signal(name=f"fills_{core}", reset_less=True)
             address = Signal(self.address_bits, name=f"address_{core}", reset_less=True)
             leaves, drops = Signal(name=f"leaves_{core}"), Signal(name=f"drops_{core}")
-            waits = active & full[place] & (left != 0)
+            waits = full[place] & more
             m.d.comb += [
-                drops.eq(waits & (row >= rows)),
-                arbiter.wants[place].eq(waits & (row < rows)),
+                drops.eq(waits & final & fills),
+                arbiter.wants[place].eq(waits & ~(final & fills)),
                 leaves.eq(drops | (arbiter.chosen[place] & self.port.requests.ready)),
                 i.ready.eq(~full[place] | leaves),
             ]
@@ -75,7 +80,8 @@ class CoreCollector(wiring.Component):
                 m.d.sync += [
                     full[place].eq(0),
                     left.eq(left - 1),
-                    row.eq(row + groups),
+                    final.eq(left == 2),
+                    more.eq(~final),
                     address.eq(address + step),
                 ]
             with m.If(i.valid & i.ready):
@@ -88,24 +94,27 @@ class CoreCollector(wiring.Component):
             group = (core & last_group(p.groups))[:4]
             with m.If(starts):
                 m.d.sync += [
-                    left.eq(Mux(part[core], padded_rows(p.rows, p.groups) >> p.groups, 0)),
-                    row.eq(group),
+                    left.eq(rows),
+                    more.eq(part[core] & ~p.empty),
+                    final.eq(rows == 1),
+                    fills.eq((owners != 0) & (group >= owners)),
                     address.eq(p.result + (core >> p.groups) + group * p.result_stride),
                 ]
             words.append(word)
             addresses.append(address)
-            finished.append((left == 0) | ((left == 1) & leaves))
+            finished.append(~more | (final & leaves))
             chosen_words.append(arbiter.chosen[place])
-        ends = Cat(finished).all()
+        ends = Cat(finished).all() & ~ending
         m.d.comb += [
             starts.eq(self.i.valid & (~active | ends)),
             self.i.ready.eq(~active | ends),
-            self.completed.eq(active & ends),
-            self.busy.eq(active),
+            self.busy.eq(active | ending),
+            self.port.requests.p.ends.eq(1),
             self.waits.eq((arbiter.wants & ~arbiter.chosen).any()),
             self.port.requests.valid.eq(arbiter.wants.any()),
             arbiter.served.eq(self.port.requests.ready),
         ]
+        self._complete(m, active & ends, ending)
         for chosen, word, address in zip(chosen_words, words, addresses, strict=True):
             with m.If(chosen):
                 m.d.comb += [
@@ -115,12 +124,24 @@ class CoreCollector(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += active.eq(self.i.valid)
             with m.If(self.i.valid):
-                m.d.sync += [
-                    step.eq(p.result_stride << p.groups),
-                    rows.eq(p.rows),
-                    groups.eq(1 << p.groups),
-                ]
+                m.d.sync += step.eq(p.result_stride << p.groups)
         return m
+
+    def _complete(self, m: Module, ends: Value, ending: Signal) -> None:
+        """A pass is complete when what was written until its end is in the buffer."""
+        request, shape = self.port.requests, range(WRITES + 1)
+        pending, later = Signal(shape), Signal(shape)
+        left, rest = Signal(shape), Signal(shape)
+        m.d.comb += [
+            later.eq(pending + (request.valid & request.ready) - self.port.ended),
+            rest.eq(left - self.port.ended),
+            self.completed.eq(ending & (left == 0)),
+        ]
+        m.d.sync += [
+            pending.eq(later),
+            left.eq(Mux(ends, later, Mux(left == 0, 0, rest))),
+            ending.eq(ends | (ending & ~self.completed)),
+        ]
 
 
 class Arbiter(wiring.Component):
@@ -132,11 +153,11 @@ class Arbiter(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        turn = Signal(range(self.count))
-        chosen = first_from(m, self.wants, turn, "turn")
-        m.d.comb += self.chosen.eq(chosen)
+        turn = Signal(self.count)
+        m.d.comb += self.chosen.eq(first_from(self.wants, turn))
         for index in range(self.count):
-            with m.If(chosen[index]):
-                following = (index + 1) % self.count
-                m.d.sync += turn.eq(Mux(self.served, following, index))
+            with m.If(self.chosen[index]):
+                # Those behind it are next.
+                own = (1 << self.count) - (1 << index)
+                m.d.sync += turn.eq(Mux(self.served, own & (own - 1), own))
         return m

@@ -6,10 +6,11 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.accelerator.core_passes import last_group, members, padded_rows, pass_layout
-from hw.accelerator.layout import read_signature
+from hw.accelerator.core_passes import group_rows, last_group, last_rows, members, pass_layout
+from hw.accelerator.layout import COUNT_BITS, read_signature
 from hw.accelerator.reader import Reader
-from hw.stream import Fork, Queue
+from hw.accelerator.relay import Relay
+from hw.stream import Buffer, Fork
 
 
 def vector_layout(cores: int, word_bytes: int, row_bits: int, set_bits: int) -> data.StructLayout:
@@ -69,72 +70,95 @@ class CoreFeed(wiring.Component):
         m = Module()
         layout = self.i.payload.shape()
         m.submodules.fork = fork = Fork(layout, 2)
-        m.submodules.asked = asked = Queue(layout, 2)
-        m.submodules.given = given = Queue(layout, 2)
+        m.submodules.asked = asked = Relay(layout)
+        m.submodules.given = given = Buffer(layout)
+        m.submodules.vectors = vectors = Relay(self.o.payload.shape())
         m.submodules.reader = reader = Reader(self.address_bits, self.word_bytes)
         wiring.connect(m, wiring.flipped(self.i), fork.i)
         wiring.connect(m, fork.o[0], asked.i)
         wiring.connect(m, fork.o[1], given.i)
         wiring.connect(m, reader.port, wiring.flipped(self.port))
         self._ask(m, asked.o, reader)
-        self._give(m, given.o, reader)
+        self._give(m, given.o, reader.o, vectors.i)
+        wiring.connect(m, vectors.o, wiring.flipped(self.o))
         return m
 
     def _ask(self, m: Module, asked: Any, reader: Reader) -> None:
         """One job of the reader per tile of K."""
         k = Signal(16)
         job, p = reader.jobs, asked.p
-        empty = p.rows == 0
-        last = ONCE if self.headers else (k == p.k_tiles - 1)
+        last = ONCE if self.headers else (k == p.last_k)
         moved = job.valid & job.ready
         m.d.comb += [
-            job.valid.eq(asked.valid & ~empty),
+            job.valid.eq(asked.valid & ~p.empty),
             job.p.base.eq(p.scales if self.headers else p.codes + k),
             job.p.stride.eq(p.stride),
             job.p.rows.eq(p.rows),
             job.p.words.eq(1),
-            asked.ready.eq(empty | (job.ready & last)),
+            asked.ready.eq(p.empty | (job.ready & last)),
         ]
         if not self.headers:
             with m.If(moved):
                 m.d.sync += k.eq(Mux(last, 0, k + 1))
 
-    def _give(self, m: Module, given: Any, reader: Reader) -> None:
+    def _give(self, m: Module, given: Any, word: Any, o: Any) -> None:
         """Each row to the cores of its row group."""
-        p, word, o = given.p, reader.o, self.o
-        row, k, group = Signal(17), Signal(16), Signal(4)
-        padded, filled = Signal(17), Signal()
-        last_row, ends = Signal(), Signal()
-        last = ONCE if self.headers else (k == p.k_tiles - 1)
-        group_ends = group == last_group(p.groups)
+        p = given.p
+        kept = Signal(p.shape(), reset_less=True)
+        active, moves, ends = Signal(), Signal(), Signal()
+        # Row groups have their rows in turn: ``left`` of them behind this one, in each group.
+        last_left, left = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS, reset_less=True)
+        lasts, single = Signal(reset_less=True), Signal(reset_less=True)
+        row, k = Signal(COUNT_BITS), Signal(16)
+        groups = last_group(p.groups)
+        group, last_of_all, owners = (
+            Signal(groups.shape(), name=name) for name in ("group", "last_of_all", "owners")
+        )
+        filled, group_ends, last_row = Signal(), Signal(), Signal()
+        last = ONCE if self.headers else (k == kept.last_k)
         m.d.comb += [
-            padded.eq(padded_rows(p.rows, p.groups)),
-            filled.eq(row >= p.rows),
-            last_row.eq(row == padded - 1),
-            ends.eq(last_row & last),
-            o.valid.eq(given.valid & (p.rows != 0) & (filled | word.valid)),
-            o.p.cores.eq(Cat(members(self.cores, p.tiles, p.groups, group))),
-            word.ready.eq(o.ready & given.valid & (p.rows != 0) & ~filled),
-            given.ready.eq((p.rows == 0) | (o.valid & o.ready & ends)),
-            self.waits.eq(given.valid & (p.rows != 0) & ~filled & ~word.valid),
+            group_ends.eq(group == last_of_all),
+            filled.eq(lasts & (owners != 0) & (group >= owners)),
+            last_row.eq(lasts & group_ends),
+            o.valid.eq(active & (filled | word.valid)),
+            o.p.cores.eq(Cat(members(self.cores, kept.tiles, kept.groups, group))),
+            moves.eq(o.valid & o.ready),
+            ends.eq(moves & last_row & last),
+            word.ready.eq(o.ready & active & ~filled),
+            given.ready.eq(~active | ends),
+            self.waits.eq(active & ~filled & ~word.valid),
         ]
-        with m.If(o.valid & o.ready):
-            m.d.sync += [
-                row.eq(Mux(last_row, 0, row + 1)),
-                group.eq(Mux(group_ends, 0, group + 1)),
-            ]
+        with m.If(moves):
+            m.d.sync += group.eq(Mux(group_ends, 0, group + 1))
+            with m.If(group_ends):
+                m.d.sync += [
+                    row.eq(Mux(lasts, 0, row + 1)),
+                    left.eq(Mux(lasts, last_left, left - 1)),
+                    lasts.eq(Mux(lasts, single, left == 1)),
+                ]
             with m.If(last_row):
                 m.d.sync += k.eq(Mux(last, 0, k + 1))
+        with m.If(given.ready):
+            m.d.sync += active.eq(given.valid & ~p.empty)
+            with m.If(given.valid):
+                rows = group_rows(p)
+                m.d.sync += [
+                    kept.eq(p),
+                    *(one.eq(rows - 1) for one in (left, last_left)),
+                    *(one.eq(rows == 1) for one in (lasts, single)),
+                    last_of_all.eq(groups),
+                    owners.eq(last_rows(p)),
+                ]
         content = Mux(filled, 0, word.p.data)
         if self.headers:
             m.d.comb += o.p.scale.eq(content)
             return
         m.d.comb += [
             o.p.data.eq(content),
-            o.p.set.eq(p.set + k),
-            o.p.row.eq(row >> p.groups),
-            o.p.signed.eq(~p.unsigned),
+            o.p.set.eq(kept.set + k),
+            o.p.row.eq(row),
+            o.p.signed.eq(~kept.unsigned),
             o.p.first.eq(k == 0),
             o.p.last.eq(last),
-            o.p.release.eq((row + last_group(p.groups) + 1 > padded - 1) & ~p.keep),
+            o.p.release.eq(lasts & ~kept.keep),
         ]

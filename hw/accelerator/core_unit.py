@@ -74,27 +74,31 @@ class CoreUnit(wiring.Component):
         layout = pass_layout(self.address_bits)
         sizes = (cores, self.address_bits, self.word_bytes)
         vector = vector_layout(cores, self.word_bytes, spec.row_bits, spec.macro.set_bits)
+        m.submodules.first = first = Buffer(layout)
         m.submodules.passes = passes = Fork(layout, 2 + self.ports)
+        wiring.connect(m, first.o, passes.i)
         m.submodules.feed = feed = CoreFeed(*sizes, vector)
         m.submodules.scale_feed = scale_feed = CoreFeed(*sizes, scale_layout(cores))
         rows: list[Any] = [None] * cores
         collectors = []
         for port, result in enumerate(self.results):
-            m.submodules[f"collected_{port}"] = collected = Queue(layout, 4)
+            m.submodules[f"collected_{port}"] = collected = Queue(layout, 3)
+            m.submodules[f"collects_{port}"] = collects = Buffer(layout)
             places = range(port, cores, self.ports)
             collector = CoreCollector(*sizes, plan.lanes(spec), places)
             m.submodules[f"collector_{port}"] = collector
             wiring.connect(m, passes.o[2 + port], collected.i)
-            wiring.connect(m, collected.o, collector.i)
+            wiring.connect(m, collected.o, collects.i)
+            wiring.connect(m, collects.o, collector.i)
             wiring.connect(m, collector.port, wiring.flipped(result))
             for place, row in zip(places, collector.rows, strict=True):
                 rows[place] = row
             collectors.append(collector)
         instruction: Any = data.View(instruction_layout(), self.instructions.payload)
         m.d.comb += [
-            passes.i.valid.eq(self.instructions.valid),
-            self.instructions.ready.eq(passes.i.ready),
-            *(passes.i.p[name].eq(value) for name, value in pass_of(instruction, layout).items()),
+            first.i.valid.eq(self.instructions.valid),
+            self.instructions.ready.eq(first.i.ready),
+            *(first.i.p[name].eq(value) for name, value in pass_of(instruction, layout).items()),
         ]
         wiring.connect(m, passes.o[0], feed.i)
         wiring.connect(m, passes.o[1], scale_feed.i)

@@ -15,7 +15,7 @@ def walk_layout() -> data.StructLayout:
         "base": SLOT_BITS,
         "stride": SLOT_BITS,
         "rows": COUNT_BITS,
-        "words": COUNT_BITS,
+        "words": SLOT_BITS,
     })
 
 

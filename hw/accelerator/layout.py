@@ -54,10 +54,11 @@ def unit_members() -> dict[str, wiring.Member]:
 
 
 def write_layout(address_bits: int, word_bytes: int) -> data.StructLayout:
-    """A word and where it goes."""
+    """A word and where it goes; ``ends`` asks for a pulse of ``ended``."""
     return data.StructLayout({
         "address": unsigned(address_bits),
         "data": unsigned(8 * word_bytes),
+        "ends": unsigned(1),
     })
 
 
@@ -70,9 +71,14 @@ def read_signature(address_bits: int, word_bytes: int) -> wiring.Signature:
 
 
 def write_signature(address_bits: int, word_bytes: int) -> wiring.Signature:
-    """A port that writes the buffer, seen by the unit: a write that is taken is done."""
+    """A port that writes the buffer, seen by the unit.
+
+    ``ended`` is a pulse per request with ``ends``, in order: from now on every read that is asked
+    for gives this word and what was written before it.
+    """
     return wiring.Signature({
-        "requests": Out(stream.Signature(write_layout(address_bits, word_bytes)))
+        "requests": Out(stream.Signature(write_layout(address_bits, word_bytes))),
+        "ended": In(1),
     })
 
 

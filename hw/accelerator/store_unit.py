@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from hw.accelerator.axi import ADDRESS_BITS
-from hw.accelerator.faults import Fault, outside_buffer
+from hw.accelerator.checked import Checked
+from hw.accelerator.faults import Fault
 from hw.accelerator.layout import COUNT_BITS, read_signature, unit_members
 from hw.accelerator.memory_layout import memory_write_signature
 from hw.accelerator.reader import Reader
@@ -42,25 +43,33 @@ class StoreUnit(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        m.submodules.checked = checked = Checked(self.buffer_words)
         m.submodules.reader = reader = Reader(self.address_bits, self.word_bytes)
+        wiring.connect(m, wiring.flipped(self.instructions), checked.i)
         wiring.connect(m, reader.port, wiring.flipped(self.port))
         words, request = self.memory.words, self.memory.requests
-        given = self.instructions.p
+        given = checked.o.p
         rows = given.counts[0]
         address, stride, length, of, of_stride = list(given.slots)[:5]
         job = reader.jobs
         under_way, left = Signal(range(AHEAD + 1)), Signal(COUNT_BITS)
         row_address, step = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
-        row_words = Signal(COUNT_BITS)
+        row_words, last, walk = Signal(COUNT_BITS), Signal(), checked.walks[0]
+        asking, empty, single, goes = Signal(), Signal(), Signal(), Signal()
         begins, nothing = Signal(), Signal()
         m.d.comb += [
             words.valid.eq(reader.o.valid),
             words.payload.eq(reader.o.p.data),
             reader.o.ready.eq(words.ready),
-            request.valid.eq(left != 0),
+            request.valid.eq(asking),
             request.p.address.eq(row_address),
             request.p.words.eq(row_words),
-            request.p.last.eq(left == 1),
+            request.p.last.eq(last),
+            walk.base.eq(of),
+            walk.stride.eq(of_stride),
+            walk.rows.eq(rows),
+            walk.words.eq(length),
+            checked.needs.eq(~empty),
             job.p.base.eq(of),
             job.p.stride.eq(of_stride),
             job.p.rows.eq(rows),
@@ -71,22 +80,34 @@ class StoreUnit(wiring.Component):
             self.input_stalled.eq(self.busy & ~reader.o.valid & self.port.requests.valid),
             self.output_stalled.eq(words.valid & ~words.ready),
         ]
-        m.d.sync += under_way.eq(under_way + begins - self.memory.written)
+        m.d.sync += [
+            under_way.eq(under_way + begins - self.memory.written),
+            empty.eq((rows == 0) | (length == 0)),
+            single.eq(rows == 1),
+        ]
         with m.If(request.valid & request.ready):
-            m.d.sync += [row_address.eq(row_address + step), left.eq(left - 1)]
-        with m.If(self.instructions.valid & (left == 0) & (self.fault == 0)):
-            with m.If((rows == 0) | (length == 0)):
-                # It completes in its turn: when nothing is before it.
-                m.d.comb += nothing.eq(under_way == 0)
-                m.d.comb += self.instructions.ready.eq(nothing)
-            with m.Elif(outside_buffer(self.buffer_words, of, of_stride, rows, length)):
+            m.d.sync += [
+                row_address.eq(row_address + step),
+                left.eq(left - 1),
+                last.eq(left == 2),
+                asking.eq(~last),
+            ]
+        # What is empty completes in its turn: when nothing is before it.
+        room = Mux(empty, under_way == 0, checked.outside | (job.ready & (under_way != AHEAD)))
+        m.d.sync += goes.eq(checked.o.valid & ~goes & ~asking & room & (self.fault == 0))
+        with m.If(goes):
+            with m.If(empty):
+                m.d.comb += [checked.o.ready.eq(1), nothing.eq(1)]
+            with m.Elif(checked.outside):
                 m.d.sync += self.fault.eq(Fault.BUFFER)
-            with m.Elif(job.ready & (under_way != AHEAD)):
-                m.d.comb += [self.instructions.ready.eq(1), begins.eq(1), job.valid.eq(1)]
+            with m.Else():
+                m.d.comb += [checked.o.ready.eq(1), begins.eq(1), job.valid.eq(1)]
                 m.d.sync += [
                     row_address.eq(address),
                     row_words.eq(length),
                     step.eq(stride),
                     left.eq(rows),
+                    last.eq(single),
+                    asking.eq(1),
                 ]
         return m

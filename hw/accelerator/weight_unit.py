@@ -8,15 +8,17 @@ from amaranth.lib.wiring import Out
 
 from golden.spec import CoreSpec
 from hw.accelerator.axi import ADDRESS_BITS
+from hw.accelerator.checked import Checked
 from hw.accelerator.core_passes import GROUP_BITS
 from hw.accelerator.core_unit import chosen_layout
-from hw.accelerator.faults import Fault, outside_buffer
+from hw.accelerator.faults import Fault
 from hw.accelerator.layout import read_signature, unit_members
 from hw.accelerator.memory_layout import memory_read_signature
+from hw.accelerator.relay import Relay
 from hw.accelerator.weight_rows import WeightRows
 from hw.core.layout import channels_layout, weights_layout
 from hw.core.plan import CorePlan
-from hw.stream import Queue
+from hw.stream import Buffer, Queue
 
 CHANNEL_BYTES = 8
 AHEAD = 4
@@ -26,8 +28,8 @@ AHEAD = 4
 def load_layout(cores: int, set_bits: int) -> data.StructLayout:
     """An instruction under way: its tiles, and the cores of its first one."""
     return data.StructLayout({
-        "k_tiles": unsigned(16),
-        "tiles": unsigned(cores.bit_length()),
+        "last_k": unsigned(16),
+        "last_tile": unsigned(cores.bit_length()),
         "groups": unsigned(GROUP_BITS),
         "set": unsigned(set_bits),
         "buffered": unsigned(1),
@@ -74,22 +76,30 @@ class WeightUnit(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        set_bits = self.spec.macro.set_bits
-        m.submodules.loads = loads = Queue(load_layout(self.cores, set_bits), AHEAD)
+        set_bits, rows_word = self.spec.macro.set_bits, unsigned(8 * self.word_bytes)
+        m.submodules.checked = checked = Checked(self.buffer_words)
+        m.submodules.loads = loads = Queue(load_layout(self.cores, set_bits), AHEAD - 1)
+        m.submodules.load = load = Buffer(load_layout(self.cores, set_bits))
+        m.submodules.beats = beats = Relay(self.weights.payload.shape())
+        m.submodules.turned = turned = Relay(rows_word)
         m.submodules.kept = kept = Queue(self._kept_layout(), self.cores * self._channel_words)
         m.submodules.rows = rows = WeightRows(self.address_bits, self.word_bytes, self.cores)
+        wiring.connect(m, wiring.flipped(self.instructions), checked.i)
         wiring.connect(m, rows.port, wiring.flipped(self.codes))
+        wiring.connect(m, rows.o, turned.i)
+        wiring.connect(m, loads.o, load.i)
+        wiring.connect(m, beats.o, wiring.flipped(self.weights))
         under_way = Signal(range(2 * AHEAD + 2))
         begins, nothing, ends = Signal(), Signal(), Signal()
         m.d.sync += under_way.eq(under_way + begins - ends)
-        self._ask(m, loads.i, rows.jobs, begins, nothing, under_way)
-        waits, held = self._place(m, loads.o, kept.i, rows.o)
+        self._ask(m, checked, loads.i, rows.jobs, begins, nothing, under_way)
+        waits, held = self._place(m, load.o, beats.i, kept.i, turned.o)
         m.d.comb += ends.eq(self._channels(m, kept.o))
         m.d.comb += [
             self.completed.eq(ends | nothing),
             self.busy.eq(under_way != 0),
-            self.input_stalled.eq(waits & loads.o.p.buffered),
-            self.memory_stalled.eq(waits & ~loads.o.p.buffered),
+            self.input_stalled.eq(waits & load.o.p.buffered),
+            self.memory_stalled.eq(waits & ~load.o.p.buffered),
             self.output_stalled.eq(held),
         ]
         return m
@@ -114,27 +124,38 @@ class WeightUnit(wiring.Component):
         })
 
     def _ask(
-        self, m: Module, load: Any, job: Any, begins: Signal, nothing: Signal, under_way: Signal
+        self,
+        m: Module,
+        checked: Checked,
+        load: Any,
+        job: Any,
+        begins: Signal,
+        nothing: Signal,
+        under_way: Signal,
     ) -> None:
         """Take instructions and ask memory for each k's tiles, then for the channel numbers.
 
         Rows of the buffer are a job of ``WeightRows`` instead.
         """
-        given = self.instructions.p
+        given = checked.o.p
         tiling = given.slots[1]
         k_tiles, tiles, groups, first = tiling[:16], tiling[16:24], tiling[24:28], tiling[28:]
         buffered, transposed, second = given.opcode[0], given.flags[0], given.flags[1]
         codes, stride, rows = given.slots[0], given.slots[2], given.counts[1]
         row_words = Mux(transposed, k_tiles, (tiles + second + 1) >> 1)
-        outside = outside_buffer(self.buffer_words, codes, stride, rows, row_words)
-        request = self.memory.requests
+        request, walk = self.memory.requests, checked.walks[0]
         address = Signal(ADDRESS_BITS, reset_less=True)
         left, asked = Signal(17), Signal(self.cores.bit_length(), reset_less=True)
-        channels = left == 1
-        tile_words = Mux(channels, self._channel_words, self._tile_words)
+        asking, channels = Signal(), Signal()
+        empty, reads, many, goes = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            load.p.k_tiles.eq(k_tiles),
-            load.p.tiles.eq(tiles),
+            walk.base.eq(codes),
+            walk.stride.eq(stride),
+            walk.rows.eq(rows),
+            walk.words.eq(row_words),
+            checked.needs.eq(reads),
+            load.p.last_k.eq(k_tiles - 1),
+            load.p.last_tile.eq(tiles - 1),
             load.p.groups.eq(groups),
             load.p.set.eq(first),
             load.p.buffered.eq(buffered),
@@ -146,44 +167,58 @@ class WeightUnit(wiring.Component):
             job.p.tiles.eq(tiles),
             job.p.transposed.eq(transposed),
             job.p.second.eq(second),
-            request.valid.eq(left != 0),
+            request.valid.eq(asking),
             request.p.address.eq(address),
-            request.p.words.eq(asked * tile_words),
+            request.p.words.eq(
+                Mux(channels, asked * self._channel_words, asked * self._tile_words)
+            ),
         ]
         with m.If(request.valid & request.ready):
             m.d.sync += [
                 address.eq(address + request.p.words * self.word_bytes),
                 left.eq(left - 1),
+                channels.eq(left == 2),
+                asking.eq(~channels),
             ]
-        empty = (given.counts[0] == 0) | (k_tiles == 0) | (tiles == 0)
-        with m.If(self.instructions.valid & (left == 0) & (self.fault == 0)):
+        m.d.sync += [
+            empty.eq((given.counts[0] == 0) | (k_tiles == 0) | (tiles == 0)),
+            reads.eq(buffered & (rows != 0)),
+            many.eq((tiles << groups) > self.cores),
+        ]
+        room = load.ready & (under_way != 2 * AHEAD) & (job.ready | ~buffered)
+        # What is empty completes in its turn: when nothing is before it.
+        starts = Mux(empty, under_way == 0, many | checked.outside | room)
+        m.d.sync += goes.eq(checked.o.valid & ~goes & ~asking & starts & (self.fault == 0))
+        with m.If(goes):
             with m.If(empty):
-                # It completes in its turn: when nothing is before it.
-                m.d.comb += nothing.eq(under_way == 0)
-                m.d.comb += self.instructions.ready.eq(nothing)
-            with m.Elif((tiles << groups) > self.cores):
+                m.d.comb += [checked.o.ready.eq(1), nothing.eq(1)]
+            with m.Elif(many):
                 m.d.sync += self.fault.eq(Fault.FIELD)
-            with m.Elif(buffered & (rows != 0) & outside):
+            with m.Elif(checked.outside):
                 m.d.sync += self.fault.eq(Fault.BUFFER)
-            with m.Elif(load.ready & (under_way != 2 * AHEAD) & (job.ready | ~buffered)):
+            with m.Else():
                 m.d.comb += [
-                    self.instructions.ready.eq(1),
+                    checked.o.ready.eq(1),
                     begins.eq(1),
                     load.valid.eq(1),
                     job.valid.eq(buffered),
                 ]
                 m.d.sync += [
                     address.eq(given.slots[0]),
-                    left.eq(Mux(buffered, 0, k_tiles + 1)),
+                    left.eq(k_tiles + 1),
+                    channels.eq(0),
+                    asking.eq(~buffered),
                     asked.eq(tiles),
                 ]
 
-    def _place(self, m: Module, load: Any, kept: Any, rows: Any) -> tuple[Value, Value]:
+    def _place(
+        self, m: Module, load: Any, weights: Any, kept: Any, rows: Any
+    ) -> tuple[Value, Value]:
         """Give each word of weights to its cores, and keep the words of channel numbers.
 
         Return whether a word is waited for, and whether there is one that nobody takes.
         """
-        words, beat = self.memory.words, self.weights.p.beat
+        words, beat = self.memory.words, weights.p.beat
         p = load.p
         valid, ready, content = Signal(), Signal(), Signal(8 * self.word_bytes)
         k, tile = Signal(16), Signal(self.cores.bit_length())
@@ -191,7 +226,7 @@ class WeightUnit(wiring.Component):
         channels, last_k, last_tile, last_word = Signal(), Signal(), Signal(), Signal()
         cores = Signal(self.cores)
         moves = Signal()
-        place = Mux(channels, p.k_tiles - 1, k)
+        place = Mux(channels, p.last_k, k)
         group = ((1 << (1 << p.groups)) - 1)[: self.cores]
         column = Cat(p.multiplier, Const(0, 8 * CHANNEL_BYTES - len(p.multiplier)))
         numbers = column.replicate(self.word_bytes // CHANNEL_BYTES)
@@ -201,11 +236,11 @@ class WeightUnit(wiring.Component):
             words.ready.eq(ready & ~p.buffered),
             rows.ready.eq(ready & p.buffered & ~channels),
             cores.eq(group << (tile << p.groups)),
-            last_k.eq(k == p.k_tiles - 1),
-            last_tile.eq(tile == p.tiles - 1),
+            last_k.eq(k == p.last_k),
+            last_tile.eq(tile == p.last_tile),
             last_word.eq(word == Mux(channels, self._channel_words, self._tile_words) - 1),
-            self.weights.valid.eq(load.valid & valid & ~channels),
-            self.weights.p.cores.eq(cores),
+            weights.valid.eq(load.valid & valid & ~channels),
+            weights.p.cores.eq(cores),
             Value.cast(beat.data).eq(content),
             beat.lane.eq(word << 1),
             beat.set.eq(p.set + place),
@@ -216,7 +251,7 @@ class WeightUnit(wiring.Component):
             kept.p.part.eq(word),
             kept.p.set.eq(p.set + place),
             kept.p.done.eq(last_word & last_tile),
-            ready.eq(load.valid & Mux(channels, kept.ready, self.weights.ready)),
+            ready.eq(load.valid & Mux(channels, kept.ready, weights.ready)),
             moves.eq(valid & ready),
             load.ready.eq(moves & channels & kept.p.done),
         ]

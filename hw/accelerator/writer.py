@@ -22,7 +22,7 @@ class Writer(wiring.Component):
     jobs : ``hw.accelerator.layout.write_job_layout``
     i : words
     port : to the buffer
-    finished : the buffer took the last word of a job in this cycle
+    finished : the last word of a job is where it belongs
     """
 
     def __init__(self, address_bits: int, word_bytes: int) -> None:
@@ -44,8 +44,9 @@ class Writer(wiring.Component):
             self.port.requests.valid.eq(walk.active & relay.o.valid),
             self.port.requests.p.address.eq(walk.address),
             self.port.requests.p.data.eq(relay.o.payload),
+            self.port.requests.p.ends.eq(walk.done),
             relay.o.ready.eq(walk.active & self.port.requests.ready),
             taken.eq(relay.o.valid & relay.o.ready),
-            self.finished.eq(taken & walk.done),
+            self.finished.eq(self.port.ended),
         ]
         return m

@@ -33,13 +33,20 @@ class VectorBench(wiring.Component):
             for name, member in self.unit.signature.members.items()
             if name not in unit_members() or name == "instructions"
         }
+        for name in RESULTS:
+            requests = getattr(self.unit, name).signature.members["requests"]
+            members[name] = Out(wiring.Signature({"requests": requests}))
         super().__init__({**members, "completions": Out(stream.Signature(unsigned(4)))})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.unit = unit = self.unit
-        for name in ("instructions", *OPERANDS, *RESULTS):
+        for name in ("instructions", *OPERANDS):
             wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(unit, name))
+        for name in RESULTS:
+            port, request = getattr(unit, name), getattr(self, name).requests
+            wiring.connect(m, port.requests, wiring.flipped(request))
+            m.d.sync += port.ended.eq(request.valid & request.ready & request.p.ends)
         waiting, taken = Signal(COUNT_BITS), Signal()
         m.d.comb += [
             taken.eq(self.completions.valid & self.completions.ready),

@@ -91,6 +91,56 @@ def test_one_bank_gives_a_word_a_cycle_and_more_give_more():
     assert cycles[8] < words / 2
 
 
+def test_a_write_that_has_ended_is_read():
+    """All ports write into one bank as fast as they can; reads are asked for as pulses come."""
+    buffer = BankedBuffer(WORDS, 8, reads=1, writes=6, banks=1)
+    ended: list[tuple[int, int]] = []
+    found = []
+
+    def writer(port: int) -> Any:
+        async def process(ctx: Any) -> None:
+            requests = buffer.writes[port].requests
+            for number in range(20):
+                payload = {"address": port, "data": number, "ends": number % 3 == 0}
+                ctx.set(requests.payload, payload)
+                ctx.set(requests.valid, 1)
+                await ctx.tick().until(requests.ready)
+            ctx.set(requests.valid, 0)
+
+        return process
+
+    async def watcher(ctx: Any) -> None:
+        counts, read = [0] * 6, buffer.reads[0]
+        ctx.set(read.words.ready, 1)
+        waiting: list[tuple[int, int]] = []
+        for _ in range(600):
+            if ended:
+                ctx.set(read.requests.payload, ended[0][0])
+            ctx.set(read.requests.valid, bool(ended))
+            _, _, ready, valid, word, *pulses = await ctx.tick().sample(
+                read.requests.ready,
+                *(read.words.valid, read.words.payload),
+                *(port.ended for port in buffer.writes),
+            )
+            if ended and ready:
+                waiting.append(ended.pop(0))
+            if valid:
+                found.append((*waiting.pop(0), word))
+            for port, pulse in enumerate(pulses):
+                if pulse:
+                    ended.append((port, 3 * counts[port]))
+                    counts[port] += 1
+
+    simulator = Simulator(buffer)
+    simulator.add_clock(1e-6)
+    for port in range(6):
+        simulator.add_testbench(writer(port), background=True)
+    simulator.add_testbench(watcher)
+    simulator.run()
+    assert len(found) == 6 * 7
+    assert all(word >= number for _, number, word in found)
+
+
 def test_banks_that_there_are_not_are_told():
     with pytest.raises(ValueError, match="banks must be 1, 2, 4, 8 or 16, not 3"):
         Machine(word_bytes=8, cores=1, buffer_words=64, key_block=4, head_size=8, banks=3)

@@ -139,6 +139,7 @@ class BufferModel:
                 )
                 if valid and ready:
                     self.data[given.address] = given.data
+                ctx.set(port.ended, valid and ready and given.ends)
 
         return bench
 

@@ -6,6 +6,7 @@ import pytest
 from amaranth.hdl import unsigned
 from amaranth.lib import data
 
+from hw.accelerator.relay import Relay
 from hw.stream import Buffer, Fork, Join, Queue
 from sim.beats import pack, stream_ports
 from sim.fast import FastSimulator
@@ -55,6 +56,15 @@ def test_queue_holds_depth(depth):
     result = simulator.run({"i": pack(8, np.arange(100))}, {"o": 100}, stall=0.8, burst=8, seed=4)
     given = np.searchsorted(result.cycles["o"], result.cycles["i"])
     assert (np.arange(1, 101) - given).max() == depth
+
+
+def test_relay_is_full_speed_and_holds_two():
+    beats = pack(8, np.arange(100))
+    assert FastSimulator(Relay(8)).run({"i": beats}, {"o": 100}).total == 101
+    result = FastSimulator(Relay(8)).run({"i": beats}, {"o": 100}, idle=0.2, stall=0.6, seed=4)
+    np.testing.assert_array_equal(result.beats["o"], beats)
+    given = np.searchsorted(result.cycles["o"], result.cycles["i"])
+    assert (np.arange(1, 101) - given).max() == 2
 
 
 def test_fork_lets_one_output_run_ahead_by_one():

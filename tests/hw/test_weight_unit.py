@@ -274,7 +274,7 @@ def test_weights_of_memory_and_of_the_buffer_follow_each_other(stall):
 @pytest.mark.parametrize(("transposed", "cycles"), [(True, 8 + 4 * 8), (False, 4 * 16)])
 def test_a_row_of_the_buffer_is_read_in_a_cycle(transposed, cycles):
     bench = Bench()
-    bench.run([activations(99, 2, 2, transposed=transposed)], cycles=cycles + 2 * COLUMNS + 24)
+    bench.run([activations(99, 2, 2, transposed=transposed)], cycles=cycles + 2 * COLUMNS + 33)
 
 
 @pytest.mark.parametrize(
