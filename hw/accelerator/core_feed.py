@@ -10,7 +10,7 @@ from hw.accelerator.core_passes import group_rows, last_group, last_rows, member
 from hw.accelerator.layout import COUNT_BITS, read_signature
 from hw.accelerator.reader import Reader
 from hw.accelerator.relay import Relay
-from hw.stream import Buffer, Fork
+from hw.stream import Fork
 
 
 def vector_layout(cores: int, word_bytes: int, row_bits: int, set_bits: int) -> data.StructLayout:
@@ -71,7 +71,7 @@ class CoreFeed(wiring.Component):
         layout = self.i.payload.shape()
         m.submodules.fork = fork = Fork(layout, 2)
         m.submodules.asked = asked = Relay(layout)
-        m.submodules.given = given = Buffer(layout)
+        m.submodules.given = given = Relay(layout)
         m.submodules.vectors = vectors = Relay(self.o.payload.shape())
         m.submodules.reader = reader = Reader(self.address_bits, self.word_bytes)
         wiring.connect(m, wiring.flipped(self.i), fork.i)
@@ -118,7 +118,6 @@ class CoreFeed(wiring.Component):
         last = ONCE if self.headers else (k == kept.last_k)
         m.d.comb += [
             group_ends.eq(group == last_of_all),
-            filled.eq(lasts & (owners != 0) & (group >= owners)),
             last_row.eq(lasts & group_ends),
             o.valid.eq(active & (filled | word.valid)),
             o.p.cores.eq(Cat(members(self.cores, kept.tiles, kept.groups, group))),
@@ -129,7 +128,11 @@ class CoreFeed(wiring.Component):
             self.waits.eq(active & ~filled & ~word.valid),
         ]
         with m.If(moves):
-            m.d.sync += group.eq(Mux(group_ends, 0, group + 1))
+            m.d.sync += [
+                group.eq(Mux(group_ends, 0, group + 1)),
+                # No row group behind the last owner of a row has one.
+                filled.eq(~group_ends & lasts & (filled | (group + 1 == owners))),
+            ]
             with m.If(group_ends):
                 m.d.sync += [
                     row.eq(Mux(lasts, 0, row + 1)),

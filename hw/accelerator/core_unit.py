@@ -16,6 +16,7 @@ from hw.accelerator.layout import (
     unit_members,
     write_signature,
 )
+from hw.accelerator.relay import Relay
 from hw.core.core import Core
 from hw.core.layout import channels_layout, weights_layout
 from hw.core.plan import CorePlan
@@ -106,16 +107,18 @@ class CoreUnit(wiring.Component):
         wiring.connect(m, scale_feed.port, wiring.flipped(self.scales))
 
         placed = [Core(spec, plan) for _ in range(cores)]
-        scales = [Buffer(core.scales.payload.shape()) for core in placed]
+        scales = [Relay(core.scales.payload.shape()) for core in placed]
         for index, (core, scale) in enumerate(zip(placed, scales, strict=True)):
             m.submodules[f"core_{index}"] = core
             m.submodules[f"scale_{index}"] = scale
             wiring.connect(m, scale.o, core.scales)
-            row = rows[index]
+            row = Relay(rows[index].payload.shape())
+            m.submodules[f"row_{index}"] = row
+            wiring.connect(m, row.o, rows[index])
             m.d.comb += [
-                row.valid.eq(core.o.valid),
-                row.payload.eq(Value.cast(core.o.p.data)),
-                core.o.ready.eq(row.ready),
+                row.i.valid.eq(core.o.valid),
+                row.i.payload.eq(Value.cast(core.o.p.data)),
+                core.o.ready.eq(row.i.ready),
             ]
             vectors, x = core.i.p, feed.o.p
             m.d.comb += [

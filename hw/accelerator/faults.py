@@ -2,8 +2,6 @@
 
 from enum import IntEnum
 
-from amaranth.hdl import Cat, Value
-
 FAULT_BITS = 4
 
 
@@ -35,14 +33,3 @@ MEANINGS = {
     Fault.STOPPED: "a reset command while the program ran",
 }
 """One sentence each, for the register table and the driver."""
-
-
-def outside_buffer(words: int, base: Value, stride: Value, rows: Value, length: Value) -> Value:
-    """Whether ``rows`` rows of ``length`` words from ``base`` on leave a buffer of ``words`` words.
-
-    ``rows`` and ``length`` are at least 1. The last row's end decides: no stride is negative.
-    """
-    bits = words.bit_length()
-    wide = Cat(one[bits:] for one in (base, stride, length)).any()
-    last = (rows - 1).as_unsigned() * stride[:bits]
-    return wide | (base[:bits] + last + length[:bits] > words)
