@@ -1,8 +1,6 @@
 """Ports of the memory port, seen by the units: words by byte address, relative to the base."""
 
-from typing import Any
-
-from amaranth.hdl import Mux, Signal, Value, ValueLike, unsigned
+from amaranth.hdl import unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -57,22 +55,3 @@ def require_widths(word_bytes: int, bus_bytes: int) -> None:
 def burst_words(word_bytes: int, bus_bytes: int) -> int:
     """Words of the longest burst."""
     return BURST_BEATS * bus_bytes // word_bytes
-
-
-def burst_of(address: Value, left: Signal, word_bytes: int, bus_bytes: int) -> Value:
-    """Words of the next burst of ``left`` words from ``address`` on.
-
-    A burst does not leave its block of ``BURST_BEATS`` beats, which divides 4 KiB.
-    """
-    longest = burst_words(word_bytes, bus_bytes)
-    low = (word_bytes - 1).bit_length()
-    place = address[low : low + (longest - 1).bit_length()]
-    to_end = (longest - place)[: longest.bit_length()]
-    return Mux(left < to_end, left, to_end)[: longest.bit_length()]
-
-
-def outside_memory(request: Any, size: ValueLike, word_bytes: int) -> Value:
-    """Whether a request leaves the memory of ``size`` bytes, or begins inside a word."""
-    low = (word_bytes - 1).bit_length()
-    end = request.address + (request.words << low)
-    return (end > size) | (request.address[:low] != 0)

@@ -15,7 +15,7 @@ from hw.accelerator.memory_layout import (
     memory_write_signature,
     require_widths,
 )
-from hw.accelerator.memory_read import MemoryRead, word_queue_words
+from hw.accelerator.memory_read import MemoryRead, burst_count, word_queue_words
 from hw.accelerator.memory_write import MemoryWrite
 
 READERS = ("fetch", "load", "weights")
@@ -53,6 +53,7 @@ class MemoryPort(wiring.Component):
         require_widths(word_bytes, bus_bytes)
         self.word_bytes, self.bus_bytes = word_bytes, bus_bytes
         self.depth = word_queue_words(latency, word_bytes, bus_bytes)
+        self.bursts = burst_count(latency)
         super().__init__({
             **{name: In(memory_read_signature(word_bytes)) for name in READERS},
             "store": In(memory_write_signature(word_bytes)),
@@ -69,11 +70,11 @@ class MemoryPort(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         shortest = burst_words(self.word_bytes, self.bus_bytes)
-        few = max(shortest, FETCHED * 4 * SLOTS // self.word_bytes)
+        few = max(shortest, min(FETCHED * 4 * SLOTS // self.word_bytes, self.depth))
         m.submodules.read = read = MemoryRead(
-            self.word_bytes, self.bus_bytes, (few, self.depth, self.depth)
+            self.word_bytes, self.bus_bytes, (few, self.depth, self.depth), self.bursts
         )
-        m.submodules.write = write = MemoryWrite(self.word_bytes, self.bus_bytes)
+        m.submodules.write = write = MemoryWrite(self.word_bytes, self.bus_bytes, self.bursts)
         for client, name in zip(read.clients, READERS, strict=True):
             wiring.connect(m, wiring.flipped(getattr(self, name)), client)
         wiring.connect(m, wiring.flipped(self.store), write.client)

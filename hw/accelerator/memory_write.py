@@ -2,30 +2,38 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hw.accelerator.axi import ADDRESS_BITS, address_layout, response_layout, write_layout
+from hw.accelerator.axi import (
+    ADDRESS_BITS,
+    BOUNDARY,
+    address_layout,
+    response_layout,
+    write_layout,
+)
+from hw.accelerator.bursts import Bursts
 from hw.accelerator.faults import FAULT_BITS, Fault
 from hw.accelerator.memory_layout import (
-    burst_of,
     burst_words,
     memory_write_signature,
-    outside_memory,
     require_widths,
 )
 from hw.stream import Buffer, Queue
 
-BURSTS = 64
-"""Bursts that may be under way: enough for bursts of one word at 40 cycles of latency."""
+_PAGE = BOUNDARY.bit_length() - 1
 
 
 class MemoryWrite(wiring.Component):
     """Writes a client's words and tells when the last one of a request is in memory.
 
     A burst is issued when all of its words are here, so whatever becomes of the client, the bus
-    gets what it was promised. Throughput is one beat per cycle.
+    gets what it was promised. Throughput is one beat per cycle, and a burst in two cycles.
+
+    Parameters
+    ----------
+    bursts : that may be under way
 
     Members
     -------
@@ -37,9 +45,9 @@ class MemoryWrite(wiring.Component):
     fault : stays until the reset
     """
 
-    def __init__(self, word_bytes: int, bus_bytes: int) -> None:
+    def __init__(self, word_bytes: int, bus_bytes: int, bursts: int) -> None:
         require_widths(word_bytes, bus_bytes)
-        self.word_bytes, self.bus_bytes = word_bytes, bus_bytes
+        self.word_bytes, self.bus_bytes, self.bursts = word_bytes, bus_bytes, bursts
         super().__init__({
             "client": In(memory_write_signature(word_bytes)),
             "aw": Out(stream.Signature(address_layout())),
@@ -56,51 +64,41 @@ class MemoryWrite(wiring.Component):
         m = Module()
         longest = burst_words(self.word_bytes, self.bus_bytes)
         ratio = self.word_bytes // self.bus_bytes
-        burst_shape = range(longest + 1)
         m.submodules.issued = issued = Buffer(address_layout())
         m.submodules.words = words = Queue(unsigned(8 * self.word_bytes), 2 * longest)
-        m.submodules.lengths = lengths = Queue(unsigned(longest.bit_length()), BURSTS)
-        m.submodules.answers = answers = Queue(unsigned(1), BURSTS)
+        m.submodules.bursts = bursts = Bursts(self.word_bytes, self.bus_bytes)
+        m.submodules.lengths = lengths = Queue(bursts.o.p.words.shape(), self.bursts)
+        m.submodules.answers = answers = Queue(unsigned(1), self.bursts)
         wiring.connect(m, issued.o, wiring.flipped(self.aw))
         wiring.connect(m, wiring.flipped(self.client.words), words.i)
+        wiring.connect(m, wiring.flipped(self.client.requests), bursts.i)
 
-        request = self.client.requests
-        address, last = Signal(ADDRESS_BITS, reset_less=True), Signal(reset_less=True)
-        left, burst = Signal.like(request.p.words), Signal(burst_shape)
+        burst = bursts.o.p
         stored = Signal(range(2 * longest + 1))
-        goes, ends = Signal(), Signal()
+        # All words of the burst at hand are here, once it has stood here for a cycle.
+        whole, goes = Signal(), Signal()
         m.d.comb += [
-            burst.eq(burst_of(address, left, self.word_bytes, self.bus_bytes)),
-            ends.eq(left == burst),
-            goes.eq(
-                (left != 0)
-                & (burst <= stored)
-                & issued.i.ready
-                & lengths.i.ready
-                & answers.i.ready
-                & ~self.halt
-            ),
-            request.ready.eq((left == 0) | (goes & ends)),
+            bursts.size.eq(self.size),
+            bursts.o.ready.eq(goes),
+            goes.eq(whole & ~issued.o.valid & lengths.i.ready & answers.i.ready & ~self.halt),
             issued.i.valid.eq(goes),
-            issued.i.p.addr.eq(self.base + address),
-            issued.i.p.len.eq(burst * ratio - 1),
+            issued.i.p.addr.eq(
+                Cat(burst.address[:_PAGE], burst.address[_PAGE:] + self.base[_PAGE:])
+            ),
+            issued.i.p.len.eq(burst.words * ratio - 1),
             lengths.i.valid.eq(goes),
-            lengths.i.payload.eq(burst),
+            lengths.i.payload.eq(burst.words),
             answers.i.valid.eq(goes),
-            answers.i.payload.eq(ends & last),
+            answers.i.payload.eq(burst.last),
         ]
         came = words.i.valid & words.i.ready
-        m.d.sync += stored.eq(stored + came - Mux(goes, burst, 0))
         with m.If(goes):
-            m.d.sync += [address.eq(address + burst * self.word_bytes), left.eq(left - burst)]
-        with m.If(request.valid & request.ready):
-            m.d.sync += [
-                address.eq(request.p.address),
-                left.eq(request.p.words),
-                last.eq(request.p.last),
-            ]
-            with m.If(outside_memory(request.p, self.size, self.word_bytes)):
-                m.d.sync += [self.fault.eq(Fault.MEMORY), left.eq(0)]
+            m.d.sync += stored.eq(stored + came - burst.words)
+        with m.Else():
+            m.d.sync += stored.eq(stored + came)
+        m.d.sync += whole.eq(bursts.o.valid & ~goes & (burst.words <= stored))
+        with m.If(bursts.outside):
+            m.d.sync += self.fault.eq(Fault.MEMORY)
 
         self._give(m, words.o, lengths.o, ratio)
         m.d.comb += [
@@ -115,20 +113,26 @@ class MemoryWrite(wiring.Component):
 
     def _give(self, m: Module, words: Any, lengths: Any, ratio: int) -> None:
         """The words of each burst, beat by beat."""
-        word, beat = Signal.like(lengths.payload), Signal(range(max(2, ratio)))
+        left, final = Signal.like(lengths.payload), Signal()
+        beat = Signal(range(max(2, ratio)))
         word_ends, burst_ends, moves = Signal(), Signal(), Signal()
         beats = data.ArrayLayout(unsigned(8 * self.bus_bytes), ratio)
         m.d.comb += [
             word_ends.eq(beat == ratio - 1),
-            burst_ends.eq(word_ends & (word == lengths.payload - 1)),
-            self.w.valid.eq(lengths.valid),
+            burst_ends.eq(word_ends & final),
+            self.w.valid.eq(left != 0),
             self.w.p.data.eq(data.View(beats, words.payload)[beat]),
             self.w.p.last.eq(burst_ends),
             moves.eq(self.w.valid & self.w.ready),
             words.ready.eq(moves & word_ends),
-            lengths.ready.eq(moves & burst_ends),
+            lengths.ready.eq((left == 0) | (moves & burst_ends)),
         ]
         with m.If(moves):
             m.d.sync += beat.eq(Mux(word_ends, 0, beat + 1))
-            with m.If(word_ends):
-                m.d.sync += word.eq(Mux(burst_ends, 0, word + 1))
+        with m.If(lengths.ready):
+            m.d.sync += [
+                left.eq(Mux(lengths.valid, lengths.payload, 0)),
+                final.eq(lengths.payload == 1),
+            ]
+        with m.Elif(moves & word_ends):
+            m.d.sync += [left.eq(left - 1), final.eq(left == 2)]

@@ -5,7 +5,7 @@ from collections import deque
 from hw.accelerator.axi import BURST_BEATS
 from hw.accelerator.machine import Machine
 from hw.accelerator.memory_port import FETCHED, READERS
-from hw.accelerator.memory_read import BURSTS, word_queue_words
+from hw.accelerator.memory_read import burst_count, word_queue_words
 from hw.program.instructions import BYTES
 from sim.accelerator.timing.kernel import Clock, Process
 
@@ -41,11 +41,11 @@ class MemoryModel:
         self.beats = machine.word_bytes // machine.bus_bytes
         self.longest = BURST_BEATS // self.beats
         depth = word_queue_words(hidden, machine.word_bytes, machine.bus_bytes)
-        few = max(self.longest, FETCHED * BYTES // machine.word_bytes)
+        few = max(self.longest, min(FETCHED * BYTES // machine.word_bytes, depth))
         self.readers = {name: Reader(clock, few if name == "fetch" else depth) for name in READERS}
         self.busy = 0.0
         self._free = 0.0
-        self._under_way = 0
+        self._under_way, self._most = 0, burst_count(hidden)
         self._asked = clock.notice()
         clock.start(self._issue())
 
@@ -89,7 +89,7 @@ class MemoryModel:
     def _issue(self) -> Process:
         while True:
             chosen = next((one for one in self.readers.values() if self._burst(one)), None)
-            if chosen is None or self._under_way >= BURSTS:
+            if chosen is None or self._under_way >= self._most:
                 yield self._asked
                 # What was asked for is there in the next cycle.
                 yield 1.0
