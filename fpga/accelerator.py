@@ -35,6 +35,7 @@ class CompactPlan(AcceleratorPlan):
     query_rows: int = 32
     latency: int = 1
     output_lanes: int = 1
+    queue_depth: int = 1
 
     @property
     def core_plan(self) -> CorePlan:

@@ -69,7 +69,7 @@ class Accelerator(wiring.Component):
 
         inner = DomainRenamer(INNER)
         memory = MemoryPort(machine.word_bytes, machine.bus_bytes, plan.latency)
-        sequencer = Sequencer(machine.word_bytes, plan.address_bits)
+        sequencer = Sequencer(machine.word_bytes, plan.address_bits, plan.queue_depth)
         units: dict[str, Any] = {
             "load": LoadUnit(machine.buffer_words, machine.word_bytes),
             "store": StoreUnit(machine.buffer_words, machine.word_bytes),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from golden.operator_spec import AttentionSpec
 from golden.spec import CoreSpec, MacroSpec
 from hw.accelerator.machine import MACHINES, Machine
+from hw.accelerator.unit_queue import QUEUE_DEPTH
 from hw.accelerator.vector.plan import VectorPlan
 from hw.core.plan import CorePlan
 from hw.engine.plan import EnginePlan
@@ -41,6 +42,8 @@ class AcceleratorPlan:
         Vector units that share the rows of an instruction: 1, 2, 4 or 8.
     result_ports
         Words that the cores write in a cycle.
+    queue_depth
+        Instructions that wait in front of each unit.
     """
 
     machine: Machine
@@ -51,6 +54,7 @@ class AcceleratorPlan:
     output_lanes: int = 8
     vector_units: int = 1
     result_ports: int = 1
+    queue_depth: int = QUEUE_DEPTH
 
     @property
     def address_bits(self) -> int:

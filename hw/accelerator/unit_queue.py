@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, unsigned
+from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -28,6 +28,12 @@ def waiting_layout() -> data.StructLayout:
 class UnitQueue(wiring.Component):
     """First in, first out, and out only when all that it waits for is complete.
 
+    Latency is two cycles, throughput one instruction in two cycles.
+
+    Parameters
+    ----------
+    depth : instructions that it holds
+
     Members
     -------
     i : ``waiting_layout``
@@ -35,7 +41,8 @@ class UnitQueue(wiring.Component):
     o : instructions
     """
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = QUEUE_DEPTH) -> None:
+        self.depth = depth
         super().__init__({
             "i": In(stream.Signature(waiting_layout())),
             "completed": In(COUNTER_BITS).array(len(UNITS) - 1),
@@ -44,18 +51,19 @@ class UnitQueue(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.queue = queue = Queue(waiting_layout(), QUEUE_DEPTH)
+        m.submodules.queue = queue = Queue(waiting_layout(), self.depth)
         wiring.connect(m, wiring.flipped(self.i), queue.i)
-        head = queue.o.p
-        free = Cat(
+        head, free = queue.o.p, Signal()
+        complete = Cat(
             ~head.waits[unit] | reached(completed, head.targets[unit])
             for unit, completed in enumerate(self.completed)
         ).all()
         m.d.comb += [
-            self.o.valid.eq(queue.o.valid & free),
+            self.o.valid.eq(free),
             self.o.payload.eq(head.instruction),
             queue.o.ready.eq(self.o.ready & free),
         ]
+        m.d.sync += free.eq(queue.o.valid & ~queue.o.ready & (free | complete))
         return m
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hw.accelerator.fetch import AHEAD
 from hw.accelerator.plan import AcceleratorPlan
+from hw.accelerator.sequencer import STEPS
 from hw.program.fields import CONDITIONS
 from hw.program.instructions import BYTES, FREE, UNITS, Instruction
 from hw.program.program import Program
@@ -25,8 +26,14 @@ from sim.accelerator.timing.transfers import LoadTiming, StoreTiming
 from sim.accelerator.timing.vector import VectorTiming
 from sim.accelerator.timing.weights import WeightTiming
 
-DISPATCH = 2
+DISPATCH = STEPS + 1
 """Cycles of an instruction in the sequencer."""
+
+PROMPT = 3
+"""Those of a ``set`` or a ``modify``."""
+
+CHANGE = 3
+"""Cycles until a slot has been changed, but for one for each slot."""
 
 READ = 4
 """Cycles from a word's request to the register."""
@@ -145,10 +152,10 @@ class Timeline:
         while True:
             while not self._held:
                 yield self._fetched
-            yield float(DISPATCH)
+            one = self._program[at]
+            yield float(PROMPT if one.name in {"set", "modify"} else DISPATCH)
             self._held -= 1
             self._fetched.tell()
-            one = self._program[at]
             if one.name == "end":
                 yield from self._idle()
                 self.cycles = self._clock.now
@@ -194,7 +201,7 @@ class Timeline:
         elif one.name == "sync":
             yield from self._idle()
         elif one.name == "modify":
-            yield float(one["changes"])
+            yield float(one["changes"] + CHANGE)
 
     def _taken(self, one: Instruction) -> bool:
         left = self._registers.get(one["left"], 0)

@@ -144,6 +144,29 @@ def test_loop_with_changes_and_counts() -> None:
     assert len(run.completed) == 5
 
 
+def test_changes_of_one_slot_add_up() -> None:
+    """Four changes, two of them of the same slot one after the other, of registers of any sign."""
+    values = {5: 0x12345678, 6: -13, 7: 70_000}
+    changes = [(8, 5, 3), (8, 6, 5), (5, 7, -70_001), (8, 7, 1 << 20)]
+    fields = {"changes": len(changes)}
+    for index, (slot, register, factor) in enumerate(changes):
+        fields |= {f"slot_{index}": slot, f"register_of_{index}": register}
+        fields[f"factor_{index}"] = factor
+    program = [
+        *(Instruction(name="set", values={"to": to, "value": v}) for to, v in values.items()),
+        Instruction(name="modify", values=fields),
+        load(100),
+        load(7),
+        END,
+    ]
+    run = Run(program)
+    wanted = {5: 0, 8: 100}
+    for slot, register, factor in changes:
+        wanted[slot] = (wanted[slot] + values[register] * factor) % (1 << 32)
+    given = [fields["slots"] for _, _, fields in run.started]
+    assert (given[0][0], given[0][3], given[1][3]) == (wanted[5], wanted[8], 7)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_lags(seed: int) -> None:
     """Nothing starts before what it waits for is complete; everything starts."""

@@ -69,8 +69,8 @@ class Station:
         """The next instruction, as soon as what it waits for is complete."""
         while not self._waiting:
             yield self._came
-        # What was put there is seen a cycle later.
-        yield 1.0
+        # What was put there is seen two cycles later.
+        yield 2.0
         given = self._waiting[0]
         while any(self._stations[unit].completed < count for unit, count in given.targets.items()):
             yield self._completions
