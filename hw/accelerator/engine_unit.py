@@ -28,7 +28,7 @@ class EngineUnit(wiring.Component):
     """``softmax(Q K^T) V`` of a head of any number of queries and keys, in blocks of queries.
 
     Keys and values are read again for every ``plan.rows`` queries. Heads follow each other in the
-    engine without a gap: operands of the next one are read while this one's contexts leave.
+    engine at once: operands of the next one are read while this one's contexts leave.
 
     Members
     -------

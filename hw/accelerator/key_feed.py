@@ -70,13 +70,14 @@ class KeyFeed(wiring.Component):
         """A job of the reader for the mask, for the keys, for the values of each block."""
         blocks = (self.i.p.key_count - 1)[:COUNT_BITS]
         key_bits = ceil_log2(self.key_block)
-        m.submodules.head = head = Buffer(
+        m.submodules.head = head = Queue(
             data.StructLayout({
                 "head": self.i.p.shape(),
                 "last_keys": max(1, key_bits),
                 "later_blocks": COUNT_BITS - key_bits,
                 "single": 1,
-            })
+            }),
+            1,
         )
         p, heads = head.o.p.head, head.o
         m.submodules.read_jobs = jobs = Queue(reader.jobs.p.shape(), 1)

@@ -37,12 +37,12 @@ class Engine(wiring.Component):
     is multiplied by the keys (N d / L cycles), then every row of probabilities by the values (as
     many), while the next keys and then the next values are written: with N of at least B the array
     never waits. Scores exist only between the array and the softmax; no key is transposed. Jobs
-    follow each other without a gap, and the results of one leave from its last block on, while the
+    follow each other by two cycles, and the results of one leave from its last block on, while the
     next is computed. Whatever differs between networks stands in the jobs: their ``d`` is any
     multiple of L up to ``plan.head_size``, and where it is less than ``L B / softmax_lanes`` the
     array waits for the softmax.
 
-    Throughput is ``L B`` products per cycle; a query's first result leaves about 15 cycles after
+    Throughput is ``L B`` products per cycle; a query's first result leaves about 20 cycles after
     its last product. Operands are ``2 L`` bytes per cycle, results ``2 output_lanes``.
     Idea of one array for both products: FSA (arXiv 2507.11331); of keys as stationary weights that
     are written as they come: TranCIM (JSSC 58(6), 2023).

@@ -23,7 +23,7 @@ class Sequencer(wiring.Component):
 
     Members
     -------
-    job : stream of jobs, each taken with the last command of the one before
+    job : stream of jobs, each taken in the cycle after the last command of the one before
     current : what is being done
     done : its last command is given
     valid, command : to the array's operands
@@ -97,7 +97,7 @@ class Sequencer(wiring.Component):
             command.row_ends.eq(row_ends),
             command.ends.eq(phase_ends),
             self.done.eq(issued & context & phase_ends & last_block),
-            self.job.ready.eq(~active | self.done),
+            self.job.ready.eq(~active),
         ]
         with m.If(issued):
             m.d.sync += part.eq(Mux(part_ends, 0, part + 1))
@@ -116,7 +116,9 @@ class Sequencer(wiring.Component):
                         bank.eq(bank ^ last_block),
                     ]
         # What the job's numbers are compared with is at hand from its first command on.
-        with m.If(self.job.ready):
+        with m.If(self.done):
+            m.d.sync += active.eq(0)
+        with m.If(~active):
             m.d.sync += [
                 active.eq(self.job.valid),
                 self.current.eq(self.job.payload),
