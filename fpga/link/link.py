@@ -10,8 +10,9 @@ from amaranth.lib.wiring import In, Out
 from fpga.link.access import Access
 from fpga.link.bus import WORD_BITS, BusSignature
 from fpga.link.frame import IDENTITY_WORDS, MOST_WORDS, Opcode, Status
-from fpga.link.framing import Deframer, Framer
+from fpga.link.framing import RECEIVED, Deframer, Framer
 from fpga.link.request_reader import RequestReader
+from hw.stream import Buffer
 
 
 class Link(wiring.Component):
@@ -45,7 +46,9 @@ class Link(wiring.Component):
         m.submodules.access = access = Access(self.patience)
         m.submodules.framer = framer = Framer()
         wiring.connect(m, wiring.flipped(self.i), deframer.i)
-        wiring.connect(m, deframer.o, reader.i)
+        m.submodules.received = received = Buffer(RECEIVED)
+        wiring.connect(m, deframer.o, received.i)
+        wiring.connect(m, received.o, reader.i)
         wiring.connect(m, access.bus, wiring.flipped(self.bus))
         wiring.connect(m, framer.o, wiring.flipped(self.o))
 

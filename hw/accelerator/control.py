@@ -25,7 +25,7 @@ class Control(wiring.Component):
     program finds the machine as after power-on, whatever became of the one before. A reset command
     with no program under way only clears the status.
 
-    A register is read in three cycles and written in two. Offsets without a register answer with a
+    A register is read in four cycles and written in two. Offsets without a register answer with a
     slave error; so do writes to registers that are only read. Writes take whole words: a write
     with a byte strobe missing is refused in the same way.
 
@@ -193,15 +193,17 @@ class Control(wiring.Component):
 
     def _read(self, m: Module, values: dict[str, Signal]) -> None:
         bus = self.bus
+        m.submodules.asked = asked = Buffer(bus.ar.payload.shape())
         m.submodules.answer = answer = Buffer(bus.r.payload.shape())
+        wiring.connect(m, wiring.flipped(bus.ar), asked.i)
         wiring.connect(m, answer.o, wiring.flipped(bus.r))
         m.d.comb += [
-            answer.i.valid.eq(bus.ar.valid),
-            bus.ar.ready.eq(answer.i.ready),
+            answer.i.valid.eq(asked.o.valid),
+            asked.o.ready.eq(answer.i.ready),
             answer.i.p.resp.eq(SLAVE_ERROR),
         ]
         for one in table.registers():
-            with m.If(bus.ar.p.addr[2:] == one.offset >> 2):
+            with m.If(asked.o.p.addr[2:] == one.offset >> 2):
                 m.d.comb += answer.i.p.resp.eq(OKAY)
                 if one.access != "write":
                     m.d.comb += answer.i.p.data.eq(values[one.name])
