@@ -114,10 +114,10 @@ class CoreFeed(wiring.Component):
         group, last_of_all, owners = (
             Signal(groups.shape(), name=name) for name in ("group", "last_of_all", "owners")
         )
-        filled, group_ends, last_row = Signal(), Signal(), Signal()
-        last = ONCE if self.headers else (k == kept.last_k)
+        # What the last row, group and tile of K are is told a step ahead.
+        filled, group_ends, last_row, k_ends = Signal(), Signal(), Signal(), Signal()
+        last = ONCE if self.headers else k_ends
         m.d.comb += [
-            group_ends.eq(group == last_of_all),
             last_row.eq(lasts & group_ends),
             o.valid.eq(active & (filled | word.valid)),
             o.p.cores.eq(Cat(members(self.cores, kept.tiles, kept.groups, group))),
@@ -130,6 +130,7 @@ class CoreFeed(wiring.Component):
         with m.If(moves):
             m.d.sync += [
                 group.eq(Mux(group_ends, 0, group + 1)),
+                group_ends.eq(Mux(group_ends, last_of_all == 0, group + 1 == last_of_all)),
                 # No row group behind the last owner of a row has one.
                 filled.eq(~group_ends & lasts & (filled | (group + 1 == owners))),
             ]
@@ -140,7 +141,7 @@ class CoreFeed(wiring.Component):
                     lasts.eq(Mux(lasts, single, left == 1)),
                 ]
             with m.If(last_row):
-                m.d.sync += k.eq(Mux(last, 0, k + 1))
+                m.d.sync += [k.eq(Mux(last, 0, k + 1)), k_ends.eq(k + 1 == kept.last_k)]
         with m.If(given.ready):
             m.d.sync += active.eq(given.valid & ~p.empty)
             with m.If(given.valid):
@@ -150,6 +151,8 @@ class CoreFeed(wiring.Component):
                     *(one.eq(rows - 1) for one in (left, last_left)),
                     *(one.eq(rows == 1) for one in (lasts, single)),
                     last_of_all.eq(groups),
+                    group_ends.eq(groups == 0),
+                    k_ends.eq(p.last_k == 0),
                     owners.eq(last_rows(p)),
                 ]
         content = Mux(filled, 0, word.p.data)
