@@ -9,7 +9,7 @@ from hw.ops.reciprocal import Reciprocal
 from hw.ops.requantize import Requantizer
 from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.station import Given, Station
-from sim.accelerator.timing.transfers import READ
+from sim.accelerator.timing.transfers import READ, WRITE
 
 HEADS = 2
 """Heads that wait in front of each part."""
@@ -82,7 +82,7 @@ class EngineTiming:
                     values_used = array + 2
                     moved += rows * (beats + context_row)
                 banks = [banks[1], array]
-            end = max(left, given.begin + 1) if moved else max(left, given.begin) + 1
+            end = max(left + WRITE, given.begin + 1) if moved else max(left, given.begin) + 1
             self.station.complete(given, moved, end)
             # The next head's operands are asked for while this one's contexts leave.
             yield self.clock.until(loader)

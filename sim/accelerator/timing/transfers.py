@@ -9,8 +9,11 @@ from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.memory import MemoryModel
 from sim.accelerator.timing.station import Given, Station
 
-READ = 4
+READ = 6
 """Cycles from a reader's job to its first word of the buffer."""
+
+WRITE = 3
+"""Cycles from a writer's last word to the pulse that tells that it is in the buffer."""
 
 GATHERED = 3
 """Cycles from an id to the request of its row."""
@@ -72,7 +75,7 @@ class LoadTiming:
                 self.memory.take("load", taken)
                 left -= taken
             moved = rows * words * self.memory.word_cycles
-            self.station.complete(given, moved)
+            self.station.complete(given, moved, self.clock.now + WRITE)
             yield 1.0
             self._jobs.popleft()
             self._changed.tell()

@@ -14,7 +14,7 @@ from hw.ops.softmax import Softmax
 from hw.program.instructions import Instruction
 from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.station import Given, Station
-from sim.accelerator.timing.transfers import READ
+from sim.accelerator.timing.transfers import READ, WRITE
 
 MEASURES = {Scale.LAYER_NORM, Scale.L2_NORMALIZE}
 OPERANDS_OF: dict[int, int] = {Combine.PASS: 1, Combine.GRU: 3, Combine.CELL: 3}
@@ -122,4 +122,4 @@ class VectorTiming:
             ranks = plan.max_finder.stages + 2
         elif one["top_k"]:
             ranks = one["k"] + 1
-        return cycles + max(codes, ranks) - 1
+        return cycles + max(codes, ranks) + WRITE - 1
