@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hw.accelerator.unit_queue import QUEUE_DEPTH
 from hw.program.instructions import FREE, UNITS
 from hw.program.program import Program
 
@@ -21,7 +20,9 @@ class Span(NamedTuple):
     end: int
 
 
-def spans(program: Program, order: Sequence[int], completions: NDArray[np.int64]) -> list[Span]:
+def spans(
+    program: Program, order: Sequence[int], completions: NDArray[np.int64], depth: int
+) -> list[Span]:
     """Instructions by the end that the RTL told, each begun when nothing held it back any more.
 
     That is when the one before it in its unit and all that its lags name were complete, and its
@@ -31,6 +32,7 @@ def spans(program: Program, order: Sequence[int], completions: NDArray[np.int64]
     ----------
     order : places of the instructions of all units as they were given, loops unrolled
     completions : rows of cycle and unit, ``Outcome.completions``
+    depth : instructions that wait in a unit's queue, ``AcceleratorPlan.queue_depth``
 
     Raise ``ValueError`` where ``order`` and ``completions`` tell of different instructions.
     """
@@ -45,8 +47,8 @@ def spans(program: Program, order: Sequence[int], completions: NDArray[np.int64]
         own = given[one.unit]
         if own >= len(ends[one.unit]):
             raise ValueError(f"only {own} instructions of {one.unit} were complete at the end")
-        if own >= QUEUE_DEPTH:
-            dispatched = max(dispatched, begins[one.unit][own - QUEUE_DEPTH])
+        if own >= depth:
+            dispatched = max(dispatched, begins[one.unit][own - depth])
         begin = max(dispatched, ends[one.unit][own - 1] if own else 0)
         for unit, lag in one.lags.items():
             last = given[unit] - lag

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from hw.accelerator.fetch import AHEAD
 from hw.accelerator.plan import AcceleratorPlan
+from hw.accelerator.register_file import REGISTERS
 from hw.accelerator.sequencer import STEPS
 from hw.program.fields import CONDITIONS
 from hw.program.instructions import BYTES, FREE, UNITS, Instruction
@@ -26,17 +27,17 @@ from sim.accelerator.timing.transfers import LoadTiming, StoreTiming
 from sim.accelerator.timing.vector import VectorTiming
 from sim.accelerator.timing.weights import WeightTiming
 
-DISPATCH = STEPS + 1
-"""Cycles of an instruction in the sequencer."""
-
-PROMPT = 3
-"""Those of a ``set`` or a ``modify``."""
+PROMPT = 2
+"""Cycles until a ``set`` or a ``modify`` is carried out; all others take ``STEPS``."""
 
 CHANGE = 3
 """Cycles until a slot has been changed, but for one for each slot."""
 
-READ = 4
+READ = 3
 """Cycles from a word's request to the register."""
+
+MET = 2
+"""Cycles from a completion that is counted until the sequencer goes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,7 @@ class Timeline:
         self._stations: dict[str, Station] = {}
         for name in UNITS[1:]:
             self._stations[name] = Station(
-                clock, name, self._stations, self.events, self._completions
+                clock, name, self._stations, self.events, self._completions, plan.queue_depth
             )
         machine = plan.machine
         weights, channels = (Sets(clock, machine.cores, machine.weight_sets) for _ in range(2))
@@ -100,7 +101,7 @@ class Timeline:
         VectorTiming(clock, stations["vector"], plan)
         EngineTiming(clock, stations["engine"], plan)
         self._parts = BYTES // machine.word_bytes
-        self._held, self._coming, self._next, self._jumps = 0, 0, 0, 0
+        self._held, self._coming, self._next, self._jumps = False, 0, 0, 0
         self._asked: list[int] = []  # jumps before each instruction that is on its way
         self._fetched = clock.notice()
         clock.start(self._fetch())
@@ -126,8 +127,9 @@ class Timeline:
 
     def _fetch(self) -> Process:
         """Ask for instructions ahead."""
+        yield 1.0
         while True:
-            while self._held + self._coming >= AHEAD or self._next >= len(self._program):
+            while self._coming >= AHEAD or self._next >= len(self._program):
                 yield self._fetched
             at, jumps = self._next, self._jumps
             self._next += 1
@@ -136,41 +138,52 @@ class Timeline:
             yield from self.memory.ask("fetch", at * BYTES, self._parts)
 
     def _bring(self) -> Process:
-        """Hold those that were asked for since the last jump."""
+        """Gather the next one of those that were asked for since the last jump, and hold it."""
         reader = self.memory.readers["fetch"]
         while True:
+            while self._held:
+                yield self._fetched
+            first = self._clock.now
             while reader.words < self._parts:
                 yield reader.came
+            # A word in a cycle, but those that have come meanwhile are there.
+            yield self._clock.until(first + self._parts - 1)
             self.memory.take("fetch", self._parts)
             self._coming -= 1
-            if self._asked.pop(0) == self._jumps:
-                self._held += 1
+            jumps = self._asked.pop(0)
+            self._fetched.tell()
+            yield 1.0
+            self._held = jumps == self._jumps
             self._fetched.tell()
 
     def _sequence(self) -> Process:
-        at = 0
+        at = changes = 0
+        yield 1.0 + REGISTERS
         while True:
             while not self._held:
                 yield self._fetched
             one = self._program[at]
-            yield float(PROMPT if one.name in {"set", "modify"} else DISPATCH)
-            self._held -= 1
+            yield 1.0
+            self._held = False
             self._fetched.tell()
+            prompt = one.name in {"set", "modify"}
+            yield float((PROMPT if prompt else STEPS) - 1 + changes)
+            changes = one["changes"] + CHANGE if one.name == "modify" else 0
             if one.name == "end":
                 yield from self._idle()
                 self.cycles = self._clock.now
                 return
             if one.unit != "sequencer":
                 yield from self._give(one, at)
-                at += 1
-            elif one.name == "branch" and self._taken(one):
-                at = self._next = one["target"] // BYTES
-                self._jumps += 1
-                self._held = 0
-                self._fetched.tell()
             else:
                 yield from self._own(one)
-                at += 1
+            yield 1.0
+            at += 1
+            if one.name == "branch" and self._taken(one):
+                at = self._next = one["target"] // BYTES
+                self._jumps += 1
+                self._held = False
+                self._fetched.tell()
 
     def _give(self, one: Instruction, at: int) -> Process:
         counts = [count.value(self._registers) for count in one.counts]
@@ -183,6 +196,8 @@ class Timeline:
     def _idle(self) -> Process:
         while any(one.completed < one.given for one in self._stations.values()):
             yield self._completions
+            if all(one.completed == one.given for one in self._stations.values()):
+                yield float(MET - 1)
 
     def _own(self, one: Instruction) -> Process:
         registers = self._registers
@@ -192,16 +207,16 @@ class Timeline:
             right = 0 if one["alone"] else registers.get(one["right"], 0)
             registers[one["to"]] = registers.get(one["left"], 0) + right + one["value"]
         elif one.name == "read":
+            waits = 0.0
             for unit, lag in one.lags.items():
                 count = self._stations[unit].given - lag
                 while lag != FREE and self._stations[unit].completed < count:
                     yield self._completions
-            yield float(READ)
+                    waits = float(MET)
+            yield waits + READ
             registers[one["to"]] = self._reads.pop(0) if self._reads else 0
         elif one.name == "sync":
             yield from self._idle()
-        elif one.name == "modify":
-            yield float(one["changes"] + CHANGE)
 
     def _taken(self, one: Instruction) -> bool:
         left = self._registers.get(one["left"], 0)

@@ -115,7 +115,7 @@ def encoder(
     memory = Memory(latency=latency, pace=bus_pace)
     model = Timeline(program, program.registers(given[0]), plan, memory=memory)
     order = [i for i, one in enumerate(program.instructions) if one.unit != "sequencer"]
-    found = spans(program, order, runs[0].outcome.completions)
+    found = spans(program, order, runs[0].outcome.completions, plan.queue_depth)
     rows = operator_rows(loaded.graph, program, plan, found, lengths)
     layers = _layers(loaded, program, plan, found, lengths, plan.machine.bus_bytes / bus_pace)
     figures: dict[str, Any] = {

@@ -94,7 +94,7 @@ def test_a_difference_and_a_fault_are_told(machine: MachineSimulator) -> None:
     order = [i for i, one in enumerate(program.instructions) if one.unit != "sequencer"]
     (stored,) = (
         one
-        for one in spans(program, order, run.outcome.completions)
+        for one in spans(program, order, run.outcome.completions, TINY.queue_depth)
         if program.remarks[one.place] == "layer.1.output (trace)"
     )
     assert cycle == stored.end > 500

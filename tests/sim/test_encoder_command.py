@@ -21,6 +21,7 @@ from sim.accelerator.spans import Span, spans, under_way
 from sim.commands.encoder import text_of
 
 TINY = PLANS["tiny"]
+DEPTH = TINY.queue_depth
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def encoder():
     given = integer_inputs(loaded, sample(loaded.graph, 9, 9))
     (run,) = run_rtl(simulator(TINY), program, [given], completions=True)
     order = [i for i, one in enumerate(program.instructions) if one.unit != "sequencer"]
-    return loaded.graph, program, spans(program, order, run.outcome.completions), run.outcome
+    return loaded.graph, program, spans(program, order, run.outcome.completions, DEPTH), run.outcome
 
 
 def test_spans_are_those_of_the_rtl(encoder):
@@ -47,9 +48,9 @@ def test_spans_are_those_of_the_rtl(encoder):
     assert all(0 <= one.begin < one.end <= outcome.cycles for one in found)
     order = [one.place for one in found]
     with pytest.raises(ValueError, match="only"):
-        spans(program, order, outcome.completions[:-1])
+        spans(program, order, outcome.completions[:-1], DEPTH)
     with pytest.raises(ValueError, match="nobody gave"):
-        spans(program, order[:-1], outcome.completions)
+        spans(program, order[:-1], outcome.completions, DEPTH)
 
 
 def test_overlapping_spans_are_counted_once():

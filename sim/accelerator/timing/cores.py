@@ -9,7 +9,13 @@ from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.pace import Paces
 from sim.accelerator.timing.sets import Sets, cores_of
 from sim.accelerator.timing.station import Given, Station
-from sim.accelerator.timing.transfers import READ
+from sim.accelerator.timing.transfers import READ, WRITE
+
+FEED = READ + 3
+"""Cycles from an instruction to its first vector in the cores."""
+
+COLLECTED = WRITE + 1
+"""Cycles from a core's last codes to the pulse that tells that they are in the buffer."""
 
 
 class CoreTiming:
@@ -34,8 +40,8 @@ class CoreTiming:
         self.paces, self.remarks = paces, remarks
         self.weights, self.channels = weights, channels
         self.beats = core.groups(spec)
-        # From a row's vector to its word: input buffer, macro, sums, queue, requantizer, collector.
-        self.latency = 4 + self.beats + Requantizer.STAGES
+        # From a row's vector to its first codes, but for the macro's steps.
+        self.latency = 4 + Requantizer.STAGES
         self.ahead, self.ports = core.input_depth + 1, plan.result_ports
         # Rows of a core between the macros and the collector.
         self.behind = core.row_depth + 2 + Requantizer.STAGES // self.beats
@@ -60,7 +66,7 @@ class CoreTiming:
                 yield self._changed
             given = self._passes[0]
             one, rows = given.one, given.counts[0]
-            yield self.clock.until(given.begin + READ)
+            yield self.clock.until(given.begin + FEED)
             groups, tiles, cores = 1 << one["group_bits"], one["tiles"], cores_of(one)
             each = -(-rows // groups)
             fed = each * groups
@@ -88,9 +94,12 @@ class CoreTiming:
                         # The queues are full: a row leaves its macro when one leaves the core.
                         macro = max(macro, end - max(self.behind * turn, latency))
                         done = max(done, macro - self.ahead * max(turn, pace.mean))
-                    self.clock.start(self.channels.release(number, cores, end - 5 - turn))
+                    self.clock.start(
+                        self.channels.release(number, cores, end - Requantizer.STAGES - turn)
+                    )
                 if not one["keep"]:
-                    self.clock.start(self.weights.release(number, cores, macro + 2))
+                    # They are free two cycles later; a word waits for that in front of the cores.
+                    self.clock.start(self.weights.release(number, cores, macro))
                 yield self.clock.until(done)
                 if not one["keep"]:
                     self.weights.close(number, cores)
@@ -101,7 +110,8 @@ class CoreTiming:
             moved = (
                 (one["k_tiles"] - 1) * row + max(row, rows * tiles / self.ports) if rows else 0.0
             )
-            given.begin = min(given.begin, end)
-            self.station.complete(given, moved, end)
+            # It counts as begun when the collector has it, four cycles after it came.
+            given.begin = min(given.begin + 3, end)
+            self.station.complete(given, moved, end + COLLECTED if rows else end)
             self._passes.popleft()
             self._changed.tell()

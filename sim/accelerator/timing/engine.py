@@ -23,10 +23,10 @@ class EngineTiming:
         self.clock, self.station, self.plan = clock, station, engine
         self.block = spec.key_block
         self.key_beats = engine.key_beats(spec)
-        array = Context.STAGES + 2
-        # From a query's part in the array to its probabilities; to its context's first results.
-        self.softmax = array + RowSoftmax.latency(spec, engine)
-        self.result = Reciprocal.STAGES + Requantizer.STAGES + 2
+        # From a query's last part in the array to its probabilities; from that of a context to its
+        # first results, which leave a queue of rows.
+        self.softmax = Context.STAGES + 1 + RowSoftmax.latency(spec, engine)
+        self.result = Reciprocal.STAGES + Requantizer.STAGES + 3
         self._heads: deque[Given] = deque()
         self._changed = clock.notice()
         clock.start(self._take())
@@ -51,7 +51,8 @@ class EngineTiming:
                 yield self._changed
             given = self._heads[0]
             one, (queries, keys) = given.one, given.counts
-            ready = given.begin + 1 + READ
+            # Jobs of keys are made of heads in three steps, those of queries at once.
+            asked, ready = given.begin + READ, given.begin + 3 + READ
             beats = one["beats"]
             groups = -(-beats // self.key_beats)
             context_row = groups * self.key_beats
@@ -60,29 +61,30 @@ class EngineTiming:
             for first in range(0, queries if keys else 0, self.plan.rows):
                 rows = min(self.plan.rows, queries - first)
                 # A bank of queries is free when the job before the last is over.
-                query_reader = max(query_reader, ready, banks[0]) + 1
+                query_reader = max(query_reader, asked, banks[0]) + 1
                 query_begin, query_reader = query_reader, query_reader + rows * (1 + beats)
                 blocks = -(-keys // self.block)
                 for block in range(blocks):
                     count = min(self.block, keys - block * self.block)
-                    loader = max(loader + 1, keys_used, ready) + 1 + count * beats
+                    loader = max(loader + (block == 0), keys_used, ready) + 1 + count * beats
                     keys_ready = loader
                     loader = max(loader, values_used) + count * beats
                     values_ready = loader
-                    scores = max(array, keys_ready + 1, query_begin + 1 + beats)
-                    array = max(scores + rows * beats, query_reader + 1)
-                    keys_used = array + 2
-                    contexts = max(array, values_ready + 1, scores + beats + self.softmax)
+                    scores = max(array + (block == 0), keys_ready, query_begin + 2 + beats)
+                    array = max(scores + rows * beats, query_reader + 1 + beats)
+                    keys_used = array + 1
+                    contexts = max(array, values_ready, scores + beats + self.softmax)
                     array = max(contexts + rows * context_row, array + self.softmax + context_row)
                     if block == blocks - 1:
                         # A context needs a place that the job before it has left.
                         array = max(array, left)
                         begin = max(left, contexts + context_row + self.result)
                         left = max(begin + rows * out_row, array + self.result + out_row)
-                    values_used = array + 2
+                    values_used = array + 1
                     moved += rows * (beats + context_row)
                 banks = [banks[1], array]
             end = max(left + WRITE, given.begin + 1) if moved else max(left, given.begin) + 1
+            given.begin += 1
             self.station.complete(given, moved, end)
             # The next head's operands are asked for while this one's contexts leave.
             yield self.clock.until(loader)

@@ -9,8 +9,17 @@ from hw.accelerator.memory_read import burst_count, word_queue_words
 from hw.program.instructions import BYTES
 from sim.accelerator.timing.kernel import Clock, Process
 
+FOUND = 3
+"""Cycles from a request to its first burst, which is chosen from then on."""
+
 ISSUE = 2
-"""Cycles from the choice of a burst to memory, and from its last beat to the reader."""
+"""Cycles from the choice of a burst to memory, and from a beat to its reader."""
+
+ROOM = 2
+"""Cycles from a word that was taken to the burst that has its place."""
+
+WAITING = 3
+"""Requests of a reader that may wait behind the one at hand."""
 
 
 class Reader:
@@ -18,7 +27,7 @@ class Reader:
 
     def __init__(self, clock: Clock, depth: int) -> None:
         self.asked: deque[list[int]] = deque()
-        self.words = 0
+        self.coming = self.words = 0
         self.room = depth
         self.came = clock.notice()
         self.issued = clock.notice()
@@ -50,20 +59,32 @@ class MemoryModel:
         clock.start(self._issue())
 
     def ask(self, name: str, address: int, words: int) -> Process:
-        """Ask for words when what this client asked for before is on its way."""
+        """Ask for words when there is room for a request."""
         reader = self.readers[name]
-        while reader.asked:
+        while reader.coming + len(reader.asked) > WAITING:
             yield reader.issued
-        reader.asked.append([address // self.word_bytes, words])
-        self._asked.tell()
+        reader.coming += 1
+        # Where the room is not ample a burst is compared with it first.
+        found = FOUND + int(reader.room < 2 * self.longest)
+        self.clock.start(self._find(reader, [address // self.word_bytes, words]), found)
         yield 1.0
+
+    def _find(self, reader: Reader, request: list[int]) -> Process:
+        reader.coming -= 1
+        reader.asked.append(request)
+        self._asked.tell()
+        yield 0.0
 
     def take(self, name: str, words: int) -> None:
         """Make room for as many words as were taken."""
         reader = self.readers[name]
         reader.words -= words
+        self.clock.start(self._make_room(reader, words), ROOM)
+
+    def _make_room(self, reader: Reader, words: int) -> Process:
         reader.room += words
         self._asked.tell()
+        yield 0.0
 
     @property
     def word_cycles(self) -> float:
@@ -91,8 +112,6 @@ class MemoryModel:
             chosen = next((one for one in self.readers.values() if self._burst(one)), None)
             if chosen is None or self._under_way >= self._most:
                 yield self._asked
-                # What was asked for is there in the next cycle.
-                yield 1.0
                 continue
             words = self._burst(chosen)
             request = chosen.asked[0]
@@ -103,11 +122,12 @@ class MemoryModel:
                 chosen.asked.popleft()
                 chosen.issued.tell()
             beats = words * self.word_cycles
-            begin = max(self.clock.now + 1 + self.latency, self._free)
+            # No beat comes in the cycle of its address.
+            begin = max(self.clock.now + ISSUE + max(self.latency, 1), self._free)
             self._free = begin + beats
             self.busy += beats
             self._under_way += 1
-            self.clock.start(self._bring(chosen, words), self._free - self.clock.now)
+            self.clock.start(self._bring(chosen, words), self._free - 1 + ISSUE - self.clock.now)
             yield 1.0
 
     def _bring(self, reader: Reader, words: int) -> Process:

@@ -5,18 +5,22 @@ from collections import deque
 from hw.accelerator.load_unit import AHEAD as LOADS_AHEAD
 from hw.accelerator.store_unit import AHEAD as STORES_AHEAD
 from hw.program.instructions import Instruction
+from sim.accelerator.timing.checked import Checked
 from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.memory import MemoryModel
 from sim.accelerator.timing.station import Given, Station
 
-READ = 6
+READ = 5
 """Cycles from a reader's job to its first word of the buffer."""
 
 WRITE = 3
 """Cycles from a writer's last word to the pulse that tells that it is in the buffer."""
 
-GATHERED = 3
-"""Cycles from an id to the request of its row."""
+GATHERED = 4
+"""Cycles from an id to the request of its row; the next id is looked at behind it."""
+
+STORED = 3
+"""Cycles from a burst's last word in the memory port to its first beat."""
 
 
 def rows_and_words(given: Given) -> tuple[int, int]:
@@ -35,29 +39,34 @@ class LoadTiming:
 
     def __init__(self, clock: Clock, station: Station, memory: MemoryModel) -> None:
         self.clock, self.station, self.memory = clock, station, memory
+        # Its rows and its ids are looked at in turn, also where there are no ids.
+        self._checked = Checked(clock, station, lambda given: 2 * all(rows_and_words(given)))
         self._jobs: deque[Given] = deque()
+        self._under_way = 0
         self._changed = clock.notice()
         clock.start(self._ask())
         clock.start(self._write())
 
     def _ask(self) -> Process:
         while True:
-            given = yield from self.station.take()
+            given = yield from self._checked.wait()
             rows, words = rows_and_words(given)
             gathers = given.one["gather"]
-            # Ids may be what an earlier instruction loads.
-            while self._jobs and (not rows or gathers or len(self._jobs) >= LOADS_AHEAD):
+            # Ids may be what an earlier instruction loads; one job is in the writer.
+            while (self._under_way and (not rows or gathers)) or len(self._jobs) > LOADS_AHEAD:
                 yield self._changed
+            yield from self._checked.leave()
             given.begin = self.clock.now
             if not rows:
                 self.station.complete(given, 0.0)
                 continue
+            self._under_way += 1
             self._jobs.append(given)
             self._changed.tell()
-            yield 1.0 + READ * bool(gathers)
+            yield float(READ if gathers else 1)
             for row in range(rows):
                 if gathers:
-                    yield GATHERED - 1.0
+                    yield float(GATHERED)
                 yield from self.memory.ask("load", row_address(given.one, row), words)
 
     def _write(self) -> Process:
@@ -76,9 +85,15 @@ class LoadTiming:
                 left -= taken
             moved = rows * words * self.memory.word_cycles
             self.station.complete(given, moved, self.clock.now + WRITE)
+            self.clock.start(self._end(), WRITE + 1)
             yield 1.0
             self._jobs.popleft()
             self._changed.tell()
+
+    def _end(self) -> Process:
+        self._under_way -= 1
+        self._changed.tell()
+        yield 0.0
 
 
 class StoreTiming:
@@ -86,6 +101,7 @@ class StoreTiming:
 
     def __init__(self, clock: Clock, station: Station, memory: MemoryModel) -> None:
         self.clock, self.station, self.memory = clock, station, memory
+        self._checked = Checked(clock, station, lambda given: int(all(rows_and_words(given))))
         self._under_way: deque[float] = deque()
         self._bus = 0.0
         clock.start(self._run())
@@ -94,7 +110,7 @@ class StoreTiming:
         memory = self.memory
         read = 0.0
         while True:
-            given = yield from self.station.take()
+            given = yield from self._checked.wait()
             rows, words = rows_and_words(given)
             while self._under_way and self._under_way[0] <= self.clock.now:
                 self._under_way.popleft()
@@ -102,6 +118,7 @@ class StoreTiming:
                 yield self.clock.until(
                     self._under_way[-1 if not rows else 0] if self._under_way else 0.0
                 )
+            yield from self._checked.leave()
             given.begin = self.clock.now
             if not rows:
                 self.station.complete(given, 0.0)
@@ -111,10 +128,10 @@ class StoreTiming:
                 for burst in memory.bursts(row_address(given.one, row), words):
                     read += burst
                     # Its address goes first, then a beat in a cycle.
-                    begin = max(read + 3, self._bus)
+                    begin = max(read + STORED, self._bus)
                     self._bus = begin + burst * memory.word_cycles
-            end = self._bus + memory.latency
-            self._under_way.append(end)
+            end = self._bus - 1 + max(memory.latency, 1)
+            self._under_way.append(end + 1)
             self.station.complete(given, rows * words * memory.word_cycles, end)
             # The next one is taken when this one's last words are asked for.
             yield self.clock.until(

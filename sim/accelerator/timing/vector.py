@@ -1,6 +1,7 @@
 """The vector unit: an instruction at a time, a word a cycle through a chain of stages."""
 
 from hw.accelerator.plan import AcceleratorPlan
+from hw.accelerator.vector.bounds import Bounds
 from hw.accelerator.vector.chain import Chain
 from hw.accelerator.vector.combiner import Combiner
 from hw.accelerator.vector.fields import Combine, Scale
@@ -39,7 +40,8 @@ class VectorTiming:
             given.begin = self.clock.now
             moved, chain = self.cycles(given)
             if moved:
-                free = self.clock.now + moved + chain
+                # Bounds are told while the first words are read.
+                free = self.clock.now + max(moved + chain, Bounds.latency + 1)
                 # Several units are told when all of them are done.
                 self.station.complete(given, moved, free + 1)
                 if self.units > 1:
@@ -56,7 +58,7 @@ class VectorTiming:
             words = -(-8 * entries // self.plan.word_bytes)
             # A segment a cycle, but a whole word of channel numbers.
             moved = float(entries if one.name == "table" else words) if rows else 0.0
-            return moved, READ
+            return moved, READ + 2
         elements = length if one["counted"] else one["elements"]
         if not rows or not elements or (one.name == "reduce" and not length):
             return 0.0, 0.0
@@ -104,7 +106,7 @@ class VectorTiming:
     def _chain(self, one: Instruction, words: int, elements: int) -> float:
         """From the first word asked for to the last one written, without the words themselves."""
         plan = self.plan
-        cycles = READ + 1 + Combiner.STAGES + Chain.QUEUES + Tables.STAGES
+        cycles = READ + 2 + Combiner.STAGES + Chain.QUEUES + Tables.STAGES
         if one["scale"] == Scale.SOFTMAX and plan.softmax is not None:
             cycles += Softmax.latency(plan.softmax, plan.softmax_plan) + 2 * words
         else:

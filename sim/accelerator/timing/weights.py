@@ -4,6 +4,7 @@ from collections import deque
 
 from hw.accelerator.plan import AcceleratorPlan
 from hw.accelerator.weight_unit import AHEAD, CHANNEL_BYTES
+from sim.accelerator.timing.checked import Checked
 from sim.accelerator.timing.kernel import Clock, Process
 from sim.accelerator.timing.memory import MemoryModel
 from sim.accelerator.timing.sets import Sets, cores_of
@@ -29,13 +30,14 @@ class WeightTiming:
     ) -> None:
         machine = plan.machine
         self.clock, self.station, self.memory = clock, station, memory
+        self._checked = Checked(clock, station, _walks)
         self.weights, self.channels = weights, channels
         self.columns, self.word_bytes = machine.lanes, machine.word_bytes
         self.tile_words = machine.word_bytes // 2
         self.channel_words = self.columns * CHANNEL_BYTES // machine.word_bytes
         self.room = machine.cores * self.channel_words
         self._loads: deque[Given] = deque()
-        self._kept: deque[tuple[Given, int]] = deque()
+        self._kept: deque[tuple[Given, int, bool]] = deque()
         self._under_way = 0
         self._rows_free = 0.0
         self._changed = clock.notice()
@@ -45,11 +47,12 @@ class WeightTiming:
 
     def _ask(self) -> Process:
         while True:
-            given = yield from self.station.take()
+            given = yield from self._checked.wait()
             one = given.one
-            full = 0 if not given.counts[0] else 2 * AHEAD
-            while self._under_way > full or len(self._loads) >= AHEAD:
+            full = 2 * AHEAD if given.counts[0] else 1
+            while self._under_way >= full or len(self._loads) >= AHEAD:
                 yield self._changed
+            yield from self._checked.leave()
             given.begin = self.clock.now
             if not given.counts[0]:
                 self.station.complete(given, 0.0)
@@ -75,9 +78,11 @@ class WeightTiming:
             one = given.one
             buffered = one.name == "activations"
             if buffered:
-                behind = self.tile_words if one["transposed"] else 1
-                begin = max(given.begin + 1, self._rows_free)
-                yield self.clock.until(begin + READ + behind)
+                # A tile that is turned over leaves when it is whole; others are asked for when
+                # the last row of those before has been.
+                behind, gap = (self.tile_words, 0) if one["transposed"] else (0, 2)
+                begin = max(given.begin + READ, self._rows_free + gap)
+                yield self.clock.until(begin + behind)
             for k in range(one["k_tiles"]):
                 number = one["first_set"] + k
                 for tile in range(one["tiles"]):
@@ -87,14 +92,15 @@ class WeightTiming:
                     self.clock.start(self.weights.load(number, cores))
             self._rows_free = self.clock.now if buffered else self._rows_free
             for tile in range(one["tiles"]):
-                while (len(self._kept) + 1) * self.channel_words > self.room:
-                    yield self._changed
-                if buffered:
-                    yield float(self.channel_words)
-                else:
-                    yield from self._consume(self.channel_words)
-                self._kept.append((given, tile))
-                self._changed.tell()
+                for word in range(self.channel_words):
+                    while len(self._kept) >= self.room:
+                        yield self._changed
+                    if buffered:
+                        yield 1.0
+                    else:
+                        yield from self._consume(1)
+                    self._kept.append((given, tile, word == self.channel_words - 1))
+                    self._changed.tell()
             self._loads.popleft()
             self._changed.tell()
 
@@ -124,19 +130,26 @@ class WeightTiming:
             words -= taken
 
     def _number(self) -> Process:
-        """A column's numbers in a cycle."""
+        """A column's numbers in a cycle, from the first word on that is kept."""
         while True:
             while not self._kept:
                 yield self._changed
-            given, tile = self._kept[0]
+            given, tile, last = self._kept[0]
             one = given.one
             number, cores = one["first_set"] + one["k_tiles"] - 1, cores_of(one, tile)
             yield from self.channels.until_free(number, cores)
-            yield float(self.columns)
-            self.clock.start(self.channels.load(number, cores))
-            self._kept.popleft()
-            if tile == one["tiles"] - 1:
+            yield float(self.columns // self.channel_words - 1)
+            if last:
+                self.clock.start(self.channels.load(number, cores))
+            if last and tile == one["tiles"] - 1:
                 self._under_way -= 1
                 words = (one["k_tiles"] * self.tile_words + self.channel_words) * one["tiles"]
                 self.station.complete(given, words * self._word_cycles(given))
+            yield 1.0
+            self._kept.popleft()
             self._changed.tell()
+
+
+def _walks(given: Given) -> int:
+    """Of the buffer: its rows, if it has any."""
+    return int(given.one.name == "activations" and bool(given.counts[1]))
