@@ -32,7 +32,9 @@ TINY, MULCIM = PLANS["tiny"], PLANS["mulcim"]
 NEAR = Memory(latency=0)
 
 
-def timeline(text: str, registers: tuple[int, ...] = (), feeder: str = "pairs") -> Timeline:
+def timeline(
+    text: str, registers: tuple[int, ...] = (), feeder: str = "pairs", depth: int = 8
+) -> Timeline:
     """Of a program that is written by hand, on mulcim."""
     program = Program(
         name="test",
@@ -45,7 +47,8 @@ def timeline(text: str, registers: tuple[int, ...] = (), feeder: str = "pairs") 
         inputs={},
         outputs={},
     )
-    return Timeline(program, registers, with_feeder(MULCIM, feeder), memory=NEAR)
+    plan = replace(with_feeder(MULCIM, feeder), queue_depth=depth)
+    return Timeline(program, registers, plan, memory=NEAR)
 
 
 def measured(
@@ -134,6 +137,18 @@ def test_units_overlap_unless_a_lag_says_otherwise() -> None:
     assert 200 < apart.cycles < 200 + 400
     assert apart.cycles + 200 < after.cycles <= synced.cycles < after.cycles + 10
     assert timeline(f"{rows}\n{rows}\n{head} lags=vector:1\nend").cycles < after.cycles + 50
+
+
+def test_a_full_queue_holds_the_sequencer_up() -> None:
+    rows = "rows count0=r0-0:400 elements=64 write_rows=1\n"
+    head = "attend count0=r0-0:64 count1=r0-0:32 beats=1\nend"
+    begins = [
+        next(one.begin for one in timeline(5 * rows + head, depth=depth).events if one.place == 5)
+        for depth in (8, 4, 1)
+    ]
+    # Of five, one is at work, one in front of it, and the queue holds the others or does not.
+    assert begins[0] == begins[1] < 200
+    assert 2 * 200 < begins[2] - begins[1] < 3 * 200 + 200
 
 
 def test_products_wait_for_weights_and_weights_for_sets() -> None:
