@@ -111,6 +111,10 @@ def test_the_rate_of_a_macro_is_its_products_by_its_clock():
     # 8 x 32 products in 8 cycles.
     assert rate(report) == pytest.approx(3.2)
     assert rate(replace(report, design="softmax")) is None
+    on_85f = replace(report, board="ulx3s-85f", megahertz=50.0)
+    # An array of 8 x 8; one of 4 x 4 and a core of 8 x 4, a bit a cycle.
+    assert rate(replace(on_85f, design="engine")) == pytest.approx(3.2)
+    assert rate(replace(on_85f, design="accelerator")) == pytest.approx(1.0)
 
 
 def test_programming_wants_a_bitstream(tmp_path, monkeypatch):
