@@ -167,4 +167,4 @@ def test_latency_of_requantizers_is_what_the_manifest_says(case, tmp_path, tool)
     tool("iverilog")
     moves, (_, _, latency) = traced(tmp_path, case)
     assert {moves["o", beat] - moves["i", beat] for beat in range(BEATS)} == {6}
-    assert latency.startswith("5 cycles from")
+    assert latency.startswith("6 cycles from")
