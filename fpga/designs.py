@@ -23,8 +23,11 @@ COMPACT = (
 NARROW = ("-nowidelut",)
 """Tables of four inputs only: those put together to larger ones crowd the wires around them."""
 
-ROUTING = ("--router", "router2", "--no-tmdriv", "--placer-heap-beta", "0.9")
-"""Cells where their wires are shortest, whatever the clock: placed for time they do not route."""
+CONGESTED = ("--router", "router2")
+"""Wires that many want go to those who want them most, round by round."""
+
+ROUTING = (*CONGESTED, "--no-tmdriv", "--placer-heap-beta", "0.9")
+"""Cells where their wires are shortest, whatever the clock: for what does not route otherwise."""
 
 LOCAL = ("techmap -max_iter 1 -map distributed_ram.v",)
 """Eight thousand address pins of small memories without a wire to the chip's one zero."""
@@ -83,6 +86,7 @@ ECP5 = _designs(
         synthesis=NARROW,
         before=COMPACT,
         after=LOCAL,
+        routing=CONGESTED,
     ),
     AcceleratorDesign(
         name="accelerator-words",
