@@ -86,7 +86,7 @@ ECP5 = _designs(
         synthesis=NARROW,
         before=COMPACT,
         after=LOCAL,
-        routing=ROUTING,
+        routing=CONGESTED,
     ),
     AcceleratorDesign(
         name="accelerator-words",
