@@ -27,14 +27,16 @@ class CompactPlan(AcceleratorPlan):
     """An accelerator for bit-serial macros on a small chip: units as fast as those, no faster.
 
     A core has one requantizer, which takes a column per cycle as the macros take a bit; the engine
-    takes two scores per cycle; the vector unit has no softmax of whole rows, since attention is the
-    engine's, and one layer norm at a time.
+    takes two scores per cycle; the vector unit takes an element per cycle, as many as either of them
+    gives, has no softmax of whole rows, since attention is the engine's, and one layer norm at a
+    time.
     """
 
     macro: MacroPlan = field(default_factory=lambda: FEEDERS["fixed"])
     query_rows: int = 32
     latency: int = 1
     output_lanes: int = 1
+    vector_lanes: int | None = 1
     queue_depth: int = 1
 
     @property

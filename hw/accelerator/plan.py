@@ -40,6 +40,9 @@ class AcceleratorPlan:
         Results that the engine gives in a cycle.
     vector_units
         Vector units that share the rows of an instruction: 1, 2, 4 or 8.
+    vector_lanes
+        Elements that a vector unit takes in a cycle, a power of two up to the ``word_bytes / 2`` of
+        a word, which None stands for.
     result_ports
         Words that the cores write in a cycle.
     queue_depth
@@ -53,8 +56,19 @@ class AcceleratorPlan:
     latency: int = 40
     output_lanes: int = 8
     vector_units: int = 1
+    vector_lanes: int | None = None
     result_ports: int = 1
     queue_depth: int = QUEUE_DEPTH
+
+    def __post_init__(self) -> None:
+        lanes = self.machine.lanes
+        if self.vector_lanes is not None and not (
+            self.vector_lanes in range(1, lanes + 1) and lanes % self.vector_lanes == 0
+        ):
+            raise ValueError(
+                f"vector_lanes must divide the {lanes} elements of a word, not be "
+                f"{self.vector_lanes!r}"
+            )
 
     @property
     def address_bits(self) -> int:
@@ -102,6 +116,7 @@ class AcceleratorPlan:
         machine = self.machine
         return VectorPlan(
             word_bytes=machine.word_bytes,
+            beats=machine.lanes // (self.vector_lanes or machine.lanes),
             address_bits=self.address_bits,
             width=machine.width,
             longest=machine.longest_codes,

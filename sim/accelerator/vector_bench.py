@@ -148,15 +148,16 @@ def instruction_beats(instructions: Sequence[VectorInstruction]) -> Beats:
 def reads(plan: VectorPlan, one: VectorInstruction) -> dict[str, list[int]]:
     """Addresses of each operand's reads, in order."""
     flags, slots, rows, length, elements = fields_of(one)
-    words = -(-elements // plan.lanes)
+    words = -(-elements // plan.word_lanes)
     if one.opcode & 2:
         return {"a": list(range(slots.a, slots.a - (-8 * slots.elements // plan.word_bytes)))}
     if one.opcode == Opcode.REDUCE:
         return {
             "a": [
-                slots.a + window * slots.c_stride + row * slots.a_stride + word
+                slots.a + window * slots.c_stride + row * slots.a_stride + beat // plan.beats
                 for window in range(rows)
-                for word in range(words)
+                # A word is read once for each of its beats.
+                for beat in range(-(-elements // plan.lanes))
                 for row in range(length)
             ]
         }
@@ -179,7 +180,7 @@ def writes(plan: VectorPlan, one: VectorInstruction) -> dict[str, int]:
     if one.opcode & 2:
         return {}
     flags, slots, _, _, elements = fields_of(one)
-    results = flags.rows * -(-elements // plan.lanes) + flags.argmax + flags.top_k * slots.ranks
+    results = flags.rows * -(-elements // plan.word_lanes) + flags.argmax + flags.top_k * slots.ranks
     aside = flags.header and not results
     codes = flags.codes * -(-elements // plan.word_bytes) + (flags.header and not aside)
     return {"rows": one.counts[0] * (results + aside), "codes": one.counts[0] * codes}

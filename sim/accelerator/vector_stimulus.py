@@ -72,7 +72,7 @@ class Stimulus:
 
     def buffer(self) -> np.ndarray:
         """Words whose integers are of every magnitude, one for every four words, and extreme."""
-        rng, words, lanes = self.rng, 8 * OPERAND_WORDS, self.plan.lanes
+        rng, words, lanes = self.rng, 8 * OPERAND_WORDS, self.plan.word_lanes
         x = rng.integers(-(1 << 15), 1 << 15, (words // 4, 4 * lanes))
         # Half of all sums and products are of large numbers only.
         x >>= rng.integers(0, 15, (words // 4, 1)) * rng.integers(0, 2, (words // 4, 1))
@@ -112,7 +112,7 @@ class Stimulus:
             "causal": scale == Scale.SOFTMAX and rng.random() < 0.5,
             "counted": not reduces and rng.random() < 0.2,
         }
-        elements = int(rng.integers(1, min(plan.width, plan.longest, 5 * plan.lanes) + 1))
+        elements = int(rng.integers(1, min(plan.width, plan.longest, 5 * plan.word_lanes) + 1))
         slots = self._outputs(flags, elements)
         low, high = OFFSETS[scale]
         if combine == Combine.PRODUCT:
@@ -157,7 +157,7 @@ class Stimulus:
         flags["raw"] = flags["codes"] and rng.random() < 0.2
         flags["header"] = flags["codes"] and not flags["raw"] and rng.random() < 0.6
         ranks = int(rng.integers(1, min(plan.ranks, elements) + 1)) if plan.ranks else 0
-        words = ranks if kind == "top_k" else -(-elements // plan.lanes)
+        words = ranks if kind == "top_k" else -(-elements // plan.word_lanes)
         return {
             "elements": elements,
             "rows": 5 * OPERAND_WORDS + int(rng.integers(0, 64)),

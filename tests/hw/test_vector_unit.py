@@ -1,5 +1,6 @@
 """The vector unit against its model, and the model against golden where it adds anything."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,20 @@ PLAN = VectorPlan(word_bytes=16, width=32, longest=32, segments=1024, units=2, r
 @pytest.fixture(scope="module")
 def simulator():
     return FastSimulator(VectorBench(PLAN))
+
+
+@pytest.fixture(scope="module", params=[8, 4, 2, 1])
+def unit(request, simulator):
+    """Of so many lanes: whether it writes what the model writes, however long that takes."""
+    plan = replace(PLAN, beats=PLAN.word_lanes // request.param)
+    narrow = simulator if plan == PLAN else FastSimulator(VectorBench(plan))
+
+    def check(buffer, instructions, **traffic):
+        expected = Expectation(plan, buffer, instructions)
+        result = narrow.run(expected.inputs, expected.outputs, after=expected.after, **traffic)
+        expected.check(result)
+
+    return check
 
 
 def shown(one):
@@ -71,17 +86,13 @@ def every_kind(stimulus, buffer):
     return kept
 
 
-def test_random_instructions_write_what_the_model_writes(simulator):
+def test_random_instructions_write_what_the_model_writes(unit):
     stimulus = Stimulus(PLAN, np.random.default_rng(15))
     buffer = stimulus.buffer()
-    expectation = Expectation(PLAN, buffer, every_kind(stimulus, buffer))
-    result = simulator.run(
-        expectation.inputs, expectation.outputs, after=expectation.after, idle=0.2, stall=0.2
-    )
-    expectation.check(result)
+    unit(buffer, every_kind(stimulus, buffer), idle=0.2, stall=0.2)
 
 
-def test_what_random_instructions_seldom_show(simulator):
+def test_what_random_instructions_seldom_show(unit):
     rng = np.random.default_rng(3)
     buffer = rng.integers(0, 256, (2048, 16), dtype=np.uint8)
     base, upper = rng.integers(-(1 << 15), 1 << 15, (2, 400))
@@ -92,8 +103,7 @@ def test_what_random_instructions_seldom_show(simulator):
     def rows(flags, **slots):
         return instruction(Opcode.ROWS, (2, 0), flags, **places | slots)
 
-    expectation = Expectation(
-        PLAN,
+    unit(
         buffer,
         [
             # Sums that saturate, cells of every format.
@@ -114,8 +124,6 @@ def test_what_random_instructions_seldom_show(simulator):
             rows({"rows": 1, "table": 1}, table=1),
         ],
     )
-    result = simulator.run(expectation.inputs, expectation.outputs, after=expectation.after)
-    expectation.check(result)
 
 
 ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}

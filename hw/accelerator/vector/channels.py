@@ -1,25 +1,23 @@
-"""Signed multipliers and biases of a row's columns, loaded by words and read a word ahead."""
+"""Signed multipliers and biases of a row's columns, loaded by words and read a beat ahead."""
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from golden.spec import ceil_log2
 from hw.accelerator.vector.plan import VectorPlan
 
 MULTIPLIER_BITS = 16
 BIAS_BITS = 32
 ENTRY_BITS = 64
-QUARTERS = 4
-"""Words that hold the numbers of a word's columns."""
-
 
 class Channels(wiring.Component):
     """``o[lane]`` holds the numbers of column ``group * lanes + lane``, one cycle after ``group``.
 
-    A word of ``words`` brings those of ``lanes / 4`` columns, from column 0 on; ``restart`` begins
+    A word of ``words`` brings those of ``word_bytes / 8`` columns, from column 0 on; ``restart`` begins
     again there. Whoever loads waits until the rows that use the old numbers have left.
 
     Members
@@ -43,23 +41,27 @@ class Channels(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        columns = self.plan.lanes // QUARTERS
+        columns, lanes = 8 * self.plan.word_bytes // ENTRY_BITS, self.plan.lanes
+        # What is read at a time takes several words to load, or is a share of one.
+        parts, shares = max(1, lanes // columns), max(1, columns // lanes)
+        depth = -(-self.plan.groups // shares)
         entry = data.StructLayout({
             "multiplier": unsigned(MULTIPLIER_BITS),
             "negative": unsigned(1),
             "bias": signed(BIAS_BITS),
         })
-        shape = data.ArrayLayout(data.ArrayLayout(entry, columns), QUARTERS)
-        m.submodules.table = table = Memory(shape=shape, depth=self.plan.groups, init=[])
+        shape = data.ArrayLayout(data.ArrayLayout(entry, columns), parts)
+        m.submodules.table = table = Memory(shape=shape, depth=depth, init=[])
         write, read = table.write_port(granularity=1), table.read_port()
-        place = Signal(range(QUARTERS * self.plan.groups))
+        place = Signal(range(parts * depth))
+        part, share = place[: ceil_log2(parts)], self.group[: ceil_log2(shares)]
         m.d.comb += [
             self.words.ready.eq(1),
-            write.addr.eq(place >> (QUARTERS.bit_length() - 1)),
-            read.addr.eq(self.group),
+            write.addr.eq(place >> len(part)),
+            read.addr.eq(self.group >> len(share)),
             *(
-                write.en[quarter].eq(self.words.valid & (place[:2] == quarter))
-                for quarter in range(QUARTERS)
+                write.en[number].eq(self.words.valid & (part == number))
+                for number in range(parts)
             ),
         ]
         with m.If(self.restart):
@@ -74,13 +76,18 @@ class Channels(wiring.Component):
                 loaded.negative.eq(multiplier < 0),
                 loaded.multiplier.eq(Mux(multiplier < 0, -multiplier, multiplier)),
                 loaded.bias.eq(numbers[32:]),
-                *(write.data[quarter][column].eq(loaded) for quarter in range(QUARTERS)),
+                *(write.data[number][column].eq(loaded) for number in range(parts)),
             ]
-            for quarter in range(QUARTERS):
-                lane, found = quarter * columns + column, read.data[quarter][column]
-                m.d.comb += [
-                    self.multipliers[lane].eq(found.multiplier),
-                    self.negatives[lane].eq(found.negative),
-                    self.biases[lane].eq(found.bias),
-                ]
+        asked = Value.cast(read.data)
+        if shares > 1:
+            chosen = Signal.like(share)
+            m.d.sync += chosen.eq(share)
+            asked = asked.word_select(chosen, lanes * Shape.cast(entry).width)
+        found = data.View(data.ArrayLayout(entry, lanes), asked)
+        for lane in range(lanes):
+            m.d.comb += [
+                self.multipliers[lane].eq(found[lane].multiplier),
+                self.negatives[lane].eq(found[lane].negative),
+                self.biases[lane].eq(found[lane].bias),
+            ]
         return m

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
-from amaranth.lib import data, stream, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import RowScaleSpec
+from hw.accelerator.vector.collector import Collector, part_layout
 from hw.accelerator.vector.decode import row_slots, settings_layout
 from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.plan import QuantizeRowsPlan
@@ -20,9 +21,9 @@ CODE_BITS = 8
 class CodeWords(wiring.Component):
     """``o`` holds the codes of ``golden.ops.quantize``, or the low bits of each element if raw.
 
-    Two words of elements make one of codes. A header goes to ``headers``, which takes it while
+    A header goes to ``headers``, which takes it while
     codes go on, or to ``o`` before its row's codes if ``before``. Latency is one
-    cycle more than that of ``hw.ops.quantize_rows``, throughput one word of elements per cycle.
+    cycle more than that of ``hw.ops.quantize_rows``, throughput one beat per cycle.
 
     Members
     -------
@@ -48,8 +49,8 @@ class CodeWords(wiring.Component):
         m.submodules.quantize = quantize = QuantizeRows(
             RowScaleSpec(), QuantizeRowsPlan(lanes=plan.lanes, longest=plan.longest)
         )
-        half = data.StructLayout({"data": unsigned(CODE_BITS * plan.lanes), "last": unsigned(1)})
-        codes = stream.Signature(half).create()
+        beat = part_layout(CODE_BITS * plan.lanes)
+        codes = stream.Signature(beat).create()
         m.d.comb += [
             quantize.settings.valid.eq(1),
             quantize.settings.p.static_scale.eq(slots.static_scale),
@@ -72,7 +73,7 @@ class CodeWords(wiring.Component):
                 codes.p.last.eq(quantize.o.p.last),
                 quantize.o.ready.eq(codes.ready),
             ]
-        m.submodules.kept = kept = Queue(half, 2)
+        m.submodules.kept = kept = Queue(beat, 2)
         m.submodules.scales = scales = Queue(quantize.scales.payload.shape(), 2)
         wiring.connect(m, quantize.scales, scales.i)
         m.d.comb += [
@@ -80,24 +81,22 @@ class CodeWords(wiring.Component):
             kept.i.payload.eq(codes.payload),
             codes.ready.eq(kept.i.ready),
         ]
-        self._pack(m, kept.o, scales.o)
+        m.submodules.words = words = Collector(CODE_BITS * plan.lanes, plan.word_bytes // plan.lanes)
+        wiring.connect(m, kept.o, words.i)
+        self._head(m, words.o, scales.o)
         return m
 
-    def _pack(self, m: Module, codes: Any, scales: Any) -> None:
-        """Two beats of codes to a word, the header before the first where it goes there."""
+    def _head(self, m: Module, words: Any, scales: Any) -> None:
+        """The words of a row, the header before the first where it goes there."""
         header, before, early = self.settings.flags.header, self.before, Signal()
-        first = Signal(CODE_BITS * self.plan.lanes, reset_less=True)
-        half, told, now, whole = Signal(), Signal(), Signal(), Signal()
-        empty = Const(0, len(first))
+        told, now = Signal(), Signal()
         m.d.comb += [
             now.eq(early & ~told),
-            whole.eq(half | codes.p.last),
             self.headers.payload.eq(Cat(scales.p.mantissa, scales.p.exponent)),
             self.headers.valid.eq(scales.valid & header & ~before),
-            self.o.valid.eq(Mux(now, scales.valid, codes.valid & whole)),
-            self.o.payload.eq(Mux(half, Cat(first, codes.p.data), Cat(codes.p.data, empty))),
-            # The first half of a word needs no port, so it does not wait for the header.
-            codes.ready.eq(~whole | (self.o.ready & ~now)),
+            self.o.valid.eq(Mux(now, scales.valid, words.valid)),
+            self.o.payload.eq(words.p.data),
+            words.ready.eq(self.o.ready & ~now),
             # Without headers nobody waits for a scale.
             scales.ready.eq(~header | Mux(before, now & self.o.ready, self.headers.ready)),
         ]
@@ -107,7 +106,5 @@ class CodeWords(wiring.Component):
             m.d.comb += self.o.payload.eq(self.headers.payload)
             with m.If(self.o.valid & self.o.ready):
                 m.d.sync += told.eq(1)
-        with m.If(codes.valid & codes.ready):
-            m.d.sync += [half.eq(~whole), first.eq(codes.p.data)]
-            with m.If(codes.p.last):
-                m.d.sync += told.eq(0)
+        with m.If(words.valid & words.ready & words.p.last):
+            m.d.sync += told.eq(0)

@@ -1,13 +1,13 @@
 """Makes one row of up to four, element by element, or of the rows of a window."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import COUNT_BITS, word_layout
-from hw.accelerator.vector.decode import is_opcode, row_slots, settings_layout
+from hw.accelerator.vector.decode import final_beat, is_opcode, row_slots, settings_layout
 from hw.accelerator.vector.fields import Combine, Opcode
 from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.requantize import clipped
@@ -20,11 +20,27 @@ WIDE_BITS = 32
 
 
 def wide_row_layout(lanes: int) -> data.StructLayout:
-    """A word of a row before it is rescaled."""
+    """A beat of a row before it is rescaled."""
     return data.StructLayout({
         "data": data.ArrayLayout(signed(WIDE_BITS), lanes),
         "last": unsigned(1),
     })
+
+
+class _Beats(NamedTuple):
+    """Number ``beat`` of its word: whether that ``leaves`` with it, and if it is the row's last."""
+
+    plan: VectorPlan
+    beat: Signal
+    leaves: Value
+    last: Value
+
+    def part(self, word: Value) -> Any:
+        """Its elements."""
+        lanes = self.plan.lanes
+        if self.plan.beats > 1:
+            word = word.word_select(self.beat, BITS * lanes)
+        return data.View(data.ArrayLayout(signed(BITS), lanes), word)
 
 
 class Combiner(wiring.Component):
@@ -33,11 +49,13 @@ class Combiner(wiring.Component):
     As ``golden.ops.residual_add`` and ``golden.ops.state_update``. Each is a sum of two products:
     ``a b``, or that with ``q = c * (2**15 - a)`` of a GRU, with ``c * d`` of an LSTM, and sums are
     ``a * 2**15 + b * 2**15``: rounded ``(a b + q * 2**-(15 - cell_fraction_bits)) / 2**15``.
-    With reduce it is the column sums of a window's rows or the largest of them: the words of one
-    column after the other come in, up to one with ``done``, so that one word is all that is kept.
+    Words are cut into beats here, of a row's last word only those that its elements need. With
+    reduce a beat is the column sums of a window's rows or the largest of them: of the words of one
+    column after the other, up to one with ``done``, it takes its part, so that one beat is all that
+    is kept; the same words come again for the next one.
 
-    Latency is ``STAGES`` cycles, throughput one word per cycle; of an LSTM one in two, since c and
-    d come one after the other.
+    Latency is ``STAGES`` cycles, throughput one beat per cycle; a word of an LSTM takes one more,
+    since c and d come one after the other.
 
     Members
     -------
@@ -67,6 +85,7 @@ class Combiner(wiring.Component):
         combine = settings.flags.combine
         lstm, gru, adds, folds = Signal(), Signal(), Signal(), Signal()
         joined = stream.Signature(unsigned(0)).create()
+        beats = self._beats(m, folds, joined)
         # The word of c, while that of d comes.
         first, waits, keeps = Signal(8 * self.plan.word_bytes, reset_less=True), Signal(), Signal()
         uses_b, uses_c, taken = Signal(), Signal(), Signal()
@@ -81,7 +100,7 @@ class Combiner(wiring.Component):
             joined.valid.eq(
                 self.a.valid & (~uses_b | self.b.valid) & (~uses_c | (self.c.valid & (gru | waits)))
             ),
-            taken.eq(joined.valid & joined.ready),
+            taken.eq(joined.valid & joined.ready & beats.leaves),
             self.starved.eq(joined.ready & ~joined.valid),
             self.a.ready.eq(taken),
             self.b.ready.eq(taken & uses_b),
@@ -94,12 +113,11 @@ class Combiner(wiring.Component):
         made = stream.Signature(unsigned(0)).create()
         pipeline = Pipeline(m, joined, made, self.STAGES)
         moves = pipeline.moves
-        folded, start = self._fold(m, pipeline, made, folds)
+        folded, start = self._fold(m, pipeline, made, folds, beats.last)
 
         # 1: factors; of what is as it comes, one is 1.
-        words = data.ArrayLayout(signed(BITS), lanes)
-        a, b, d = (data.View(words, x.p.data) for x in (self.a, self.b, self.c))
-        c = data.View(words, Mux(lstm, first, self.c.p.data))
+        a, b, d = (beats.part(x.p.data) for x in (self.a, self.b, self.c))
+        c = beats.part(Mux(lstm, first, self.c.p.data))
         grows, largest, finer = Signal(), settings.flags.maximum, Signal(4)
         # A word comes several cycles after its instruction.
         m.d.sync += finer.eq(~row_slots(settings).cell_fraction_bits & lstm.replicate(4))
@@ -136,25 +154,41 @@ class Combiner(wiring.Component):
             m.d.comb += self.o.p.data[lane].eq(held(m, moves, f"o_{lane}", x))
         return m
 
+    def _beats(self, m: Module, folds: Value, joined: Any) -> _Beats:
+        """Count the beats of words, and with reduce the words of a window."""
+        plan, settings, a = self.plan, self.settings, self.a.p
+        place, last_word = Signal(COUNT_BITS, init=1), Signal()
+        beat, final, ends = Signal(range(plan.beats)), Signal(init=1), Signal()
+        m.d.comb += [
+            last_word.eq(Mux(folds, place == settings.words, a.last)),
+            # The last row of a window, and any other.
+            ends.eq(joined.valid & joined.ready & (~folds | a.done)),
+        ]
+        if plan.beats > 1:
+            few = Signal.like(beat)
+            # A word comes several cycles after its instruction.
+            m.d.sync += few.eq(final_beat(plan, settings.tail))
+            m.d.comb += final.eq(beat == Mux(last_word, few, plan.beats - 1))
+            with m.If(ends):
+                m.d.sync += beat.eq(Mux(final, 0, beat + 1))
+        with m.If(ends & folds & final):
+            m.d.sync += place.eq(Mux(last_word, 1, place + 1))
+        return _Beats(plan=plan, beat=beat, leaves=folds | final, last=last_word & final)
+
     def _fold(
-        self, m: Module, pipeline: Pipeline, made: Any, folds: Value
+        self, m: Module, pipeline: Pipeline, made: Any, folds: Value, last: Value
     ) -> tuple[Signal, Signal]:
-        """Let whole windows out only; return whether a word enters stage 4, and if as the first."""
-        settings, moves = self.settings, pipeline.moves
-        enters, start, last_place = Signal(), Signal(init=1), Signal()
-        place = Signal(COUNT_BITS, init=1)
+        """Let whole windows out only; return whether a beat enters stage 4, and if as the first."""
+        moves = pipeline.moves
+        enters, start = Signal(), Signal(init=1)
         done = held(m, moves, "done", self.a.p.done, 3)
-        last = held(m, moves, "last", self.a.p.last, 3)
         leaves = held(m, moves, "leaves", ~folds | done, 2)
         m.d.comb += [
             enters.eq(moves & pipeline.valids[3]),
-            last_place.eq(place == settings.words),
-            self.o.p.last.eq(held(m, moves, "o_last", Mux(folds, last_place, last), 2)),
+            self.o.p.last.eq(held(m, moves, "o_last", last, self.STAGES)),
             self.o.valid.eq(made.valid & leaves),
             made.ready.eq(self.o.ready | ~leaves),
         ]
         with m.If(enters):
             m.d.sync += start.eq(~folds | done)
-        with m.If(enters & folds & done):
-            m.d.sync += place.eq(Mux(last_place, 1, place + 1))
         return enters, start

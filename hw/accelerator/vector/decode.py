@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.spec import ceil_log2
 from hw.accelerator.layout import COUNT_BITS, instruction_layout
 from hw.accelerator.vector.fields import (
     SLOT_BITS,
@@ -56,13 +57,20 @@ def settings_layout(plan: VectorPlan) -> data.StructLayout:
 
 
 def lane_bits(plan: VectorPlan) -> int:
-    """Width of a lane's number."""
-    return (plan.lanes - 1).bit_length()
+    """Width of the number of an element in its word."""
+    return (plan.word_lanes - 1).bit_length()
 
 
-def counting_lanes(settings: Any, last: Value) -> list[Value]:
-    """Of each lane of a word whether it belongs to the row, whose ``last`` word this may be."""
-    tail = settings.tail
+def final_beat(plan: VectorPlan, tail: Value) -> Value:
+    """The number of the last beat of a word of which ``tail`` elements count, 0 for all."""
+    return (tail - 1)[ceil_log2(plan.lanes) : lane_bits(plan)]
+
+
+def counting_lanes(plan: VectorPlan, settings: Any, last: Value) -> list[Value]:
+    """Of each lane of a beat whether it belongs to the row, whose ``last`` beat this may be."""
+    if plan.lanes == 1:
+        return [Const(1)]
+    tail = settings.tail[: ceil_log2(plan.lanes)]
     whole = ~last | (tail == 0)
     return [*(whole | (tail > lane) for lane in range((1 << len(tail)) - 1)), whole]
 
@@ -115,7 +123,7 @@ class Decode(wiring.Component):
             found.length.eq(Mux(reduces, i.counts[1], 1)),
             found.elements.eq(elements),
             # A load has eight bytes an entry: four elements of 16 bits.
-            found.words.eq(_words(Mux(loads, elements << 2, elements), plan.lanes)),
+            found.words.eq(_words(Mux(loads, elements << 2, elements), plan.word_lanes)),
             found.code_words.eq(_words(elements, plan.word_bytes)),
             found.tail.eq(Mux(loads, 0, elements)),
             found.reads_b.eq(~loads & (flags.combine != Combine.PASS)),

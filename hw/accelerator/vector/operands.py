@@ -50,7 +50,7 @@ class Operands(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         sizes, settings, slots = self._sizes, self.settings, row_slots(self.settings)
-        m.submodules.jobs = jobs = Jobs(*sizes)
+        m.submodules.jobs = jobs = Jobs(self.plan)
         by_word, new_by_word = _by_word(settings), _by_word(self.new)
         first = row_slots(self.new)
         # Never do both.
@@ -61,10 +61,12 @@ class Operands(wiring.Component):
             jobs.rows.p.rows.eq(self.new.rows),
             jobs.rows.p.words.eq(self.new.words),
             jobs.rows.p.tail.eq(_tail(self.new)),
+            # The combiner folds one beat of a window's words after the other.
+            jobs.by_beat.eq(by_word["a"]),
         ]
         reads = {"a": 1, "b": self.new.reads_b, "c": self.new.reads_c}
         for name in OPERANDS:
-            m.submodules[f"reader_{name}"] = reader = Reader(*sizes, tails=True)
+            m.submodules[f"reader_{name}"] = reader = Reader(*sizes, tails=self.plan.lanes > 1)
             wiring.connect(m, reader.port, wiring.flipped(getattr(self.ports, name)))
             wiring.connect(m, reader.o, wiring.flipped(getattr(self.words, name)))
             waits, job = Signal(name=f"waits_{name}"), reader.jobs.p

@@ -7,6 +7,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.operator_spec import TopKSpec
+from hw.accelerator.vector.collector import Collector
 from hw.accelerator.vector.decode import counting_lanes, row_slots, settings_layout
 from hw.accelerator.vector.plan import VectorPlan
 from hw.accelerator.vector.single import Single
@@ -22,7 +23,7 @@ class Results(wiring.Component):
     """``o`` is a row's words, or a word for its largest element, or one for each of the k largest.
 
     Latency is none for words, that of ``hw.ops.top_k``, or a cycle more than that of
-    ``hw.ops.max_finder``; throughput one word per cycle, of top k one element.
+    ``hw.ops.max_finder``; throughput one beat per cycle, of top k one element.
 
     Members
     -------
@@ -49,9 +50,11 @@ class Results(wiring.Component):
         wiring.connect(m, seen.o, finder.i)
         m.d.comb += [
             seen.i.p.data.eq(i.p.data),
-            seen.i.p.seen.eq(Cat(counting_lanes(self.settings, i.p.last))),
+            seen.i.p.seen.eq(Cat(counting_lanes(plan, self.settings, i.p.last))),
             seen.i.p.last.eq(i.p.last),
         ]
+        m.submodules.words = words = Collector(16 * plan.lanes, plan.beats)
+        m.d.comb += [words.i.p.data.eq(Value.cast(i.p.data)), words.i.p.last.eq(i.p.last)]
         with m.If(flags.argmax):
             m.d.comb += [
                 seen.i.valid.eq(i.valid),
@@ -65,9 +68,11 @@ class Results(wiring.Component):
                 self._rank(m)
         with m.Else():
             m.d.comb += [
-                self.o.valid.eq(i.valid),
-                self.o.payload.eq(Value.cast(i.p.data)),
-                i.ready.eq(self.o.ready),
+                words.i.valid.eq(i.valid),
+                i.ready.eq(words.i.ready),
+                self.o.valid.eq(words.o.valid),
+                self.o.payload.eq(words.o.p.data),
+                words.o.ready.eq(self.o.ready),
             ]
         return m
 
@@ -81,7 +86,7 @@ class Results(wiring.Component):
         m.d.comb += [
             single.i.valid.eq(i.valid),
             single.i.p.data.eq(i.p.data),
-            single.i.p.seen.eq(Cat(counting_lanes(self.settings, i.p.last))),
+            single.i.p.seen.eq(Cat(counting_lanes(plan, self.settings, i.p.last))),
             single.i.p.last.eq(i.p.last),
             i.ready.eq(single.i.ready),
             asked.eq(rank < row_slots(self.settings).ranks),

@@ -22,7 +22,7 @@ class Tables(wiring.Component):
     """``y`` is the value of a loaded function at x, or x without a table.
 
     As ``hw.ops.activation``, with tables of 256 segments or 1,024, which begin at any multiple of
-    256. Behind a row's last element y is 0. Latency is ``STAGES`` cycles, throughput one word per
+    256. Behind a row's last element y is 0. Latency is ``STAGES`` cycles, throughput one beat per
     cycle.
 
     Members
@@ -49,13 +49,13 @@ class Tables(wiring.Component):
         plan, flags = self.plan, self.settings.flags
         moves = Pipeline(m, self.i, self.o, self.STAGES).moves
         last = Signal()
-        counts = counting_lanes(self.settings, last)
+        counts = counting_lanes(plan, self.settings, last)
         m.d.comb += [
             self.segments.ready.eq(1),
             last.eq(held(m, moves, "last", self.i.p.last, TableLanes.STAGES)),
             self.o.p.last.eq(held(m, moves, "o_last", last)),
         ]
-        group = plan.lanes_per_table
+        group = min(plan.lanes_per_table, plan.lanes)
         for start in range(0, plan.lanes, group):
             m.submodules[f"table_{start}"] = table = TableLanes(plan.segments, group)
             m.d.comb += [
