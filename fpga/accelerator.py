@@ -27,9 +27,8 @@ class CompactPlan(AcceleratorPlan):
     """An accelerator for bit-serial macros on a small chip: units as fast as those, no faster.
 
     A core has one requantizer, which takes a column per cycle as the macros take a bit; the engine
-    takes two scores per cycle; the vector unit takes an element per cycle, as many as either of them
-    gives, has no softmax of whole rows, since attention is the engine's, and one layer norm at a
-    time.
+    takes two scores per cycle; the vector unit takes an element per cycle, as many as either gives,
+    has no softmax of whole rows, since attention is the engine's, and one layer norm at a time.
     """
 
     macro: MacroPlan = field(default_factory=lambda: FEEDERS["fixed"])

@@ -84,7 +84,7 @@ def of_operators(sizes: Sequence[OperatorSize], plan: AcceleratorPlan) -> Roofli
         cores=_cores(plan, sizes),
         engine=_engine(plan, sizes),
         memory=stored / machine.bus_bytes,
-        vector=max(elements, default=0) / (machine.lanes * plan.vector_units),
+        vector=max(elements, default=0) / (plan.vector_plan.lanes * plan.vector_units),
     )
 
 

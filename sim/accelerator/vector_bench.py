@@ -180,7 +180,9 @@ def writes(plan: VectorPlan, one: VectorInstruction) -> dict[str, int]:
     if one.opcode & 2:
         return {}
     flags, slots, _, _, elements = fields_of(one)
-    results = flags.rows * -(-elements // plan.word_lanes) + flags.argmax + flags.top_k * slots.ranks
+    results = (
+        flags.rows * -(-elements // plan.word_lanes) + flags.argmax + flags.top_k * slots.ranks
+    )
     aside = flags.header and not results
     codes = flags.codes * -(-elements // plan.word_bytes) + (flags.header and not aside)
     return {"rows": one.counts[0] * (results + aside), "codes": one.counts[0] * codes}

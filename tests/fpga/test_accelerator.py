@@ -21,7 +21,9 @@ from golden.quantize import quantize_network
 from hw.program import Program, compile_network
 from sim.accelerator.inputs import integer_inputs
 from sim.accelerator.networks import Loaded, settings
+from sim.accelerator.predict import TOLERANCE, predict
 from sim.accelerator.run import first_difference, golden_tensors, memory_parts
+from sim.accelerator.timeline import Memory
 
 BOARD = BOARDS["sim"]
 DESIGN = BOARD.design("accelerator")
@@ -74,6 +76,17 @@ def test_one_program_serves_inputs_of_any_length_bit_by_bit(session, loaded, inp
         assert all(0 < cycles < run.counters["cycles"] for cycles in busy.values())
     assert runs[0].counters["cycles"] > runs[1].counters["cycles"]
     assert runs[0].sent == program.memory_bytes > 100 * runs[1].sent
+
+
+def test_the_model_of_cycles_knows_a_board(session, inputs, program):
+    """Its vector unit, of one lane, included."""
+    _, runs = session
+    assert DESIGN.plan.vector_plan.lanes == 1
+    for given, run in zip(inputs, runs, strict=True):
+        cycles = run.counters["cycles"]
+        found = predict(program, DESIGN.plan, given, cycles, run.counters, memory=Memory(latency=1))
+        assert abs(found.deviation) <= TOLERANCE, found
+        assert found.busy["vector"] == pytest.approx(found.measured_busy["vector"], rel=0.02)
 
 
 def test_a_wrong_weight_is_seen(session, loaded, inputs, program):

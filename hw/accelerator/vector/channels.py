@@ -14,11 +14,12 @@ MULTIPLIER_BITS = 16
 BIAS_BITS = 32
 ENTRY_BITS = 64
 
+
 class Channels(wiring.Component):
     """``o[lane]`` holds the numbers of column ``group * lanes + lane``, one cycle after ``group``.
 
-    A word of ``words`` brings those of ``word_bytes / 8`` columns, from column 0 on; ``restart`` begins
-    again there. Whoever loads waits until the rows that use the old numbers have left.
+    A word of ``words`` brings those of ``word_bytes / 8`` columns, from column 0 on; ``restart``
+    begins again there. Whoever loads waits until the rows that use the old numbers have left.
 
     Members
     -------
@@ -59,10 +60,7 @@ class Channels(wiring.Component):
             self.words.ready.eq(1),
             write.addr.eq(place >> len(part)),
             read.addr.eq(self.group >> len(share)),
-            *(
-                write.en[number].eq(self.words.valid & (part == number))
-                for number in range(parts)
-            ),
+            *(write.en[number].eq(self.words.valid & (part == number)) for number in range(parts)),
         ]
         with m.If(self.restart):
             m.d.sync += place.eq(0)

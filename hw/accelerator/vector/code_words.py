@@ -81,7 +81,9 @@ class CodeWords(wiring.Component):
             kept.i.payload.eq(codes.payload),
             codes.ready.eq(kept.i.ready),
         ]
-        m.submodules.words = words = Collector(CODE_BITS * plan.lanes, plan.word_bytes // plan.lanes)
+        m.submodules.words = words = Collector(
+            CODE_BITS * plan.lanes, plan.word_bytes // plan.lanes
+        )
         wiring.connect(m, kept.o, words.i)
         self._head(m, words.o, scales.o)
         return m

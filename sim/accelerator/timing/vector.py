@@ -1,4 +1,4 @@
-"""The vector unit: an instruction at a time, a word a cycle through a chain of stages."""
+"""The vector unit: an instruction at a time, a beat a cycle through a chain of stages."""
 
 from hw.accelerator.plan import AcceleratorPlan
 from hw.accelerator.vector.bounds import Bounds
@@ -51,7 +51,7 @@ class VectorTiming:
                 free = self.clock.now + 1
 
     def cycles(self, given: Given) -> tuple[float, float]:
-        """Cycles that words take at the narrowest place, and all others until it is complete."""
+        """Cycles that beats take at the narrowest place, and all others until it is complete."""
         one, (rows, length) = given.one, given.counts
         if one.name in {"channels", "table"}:
             entries = one["columns"] or one["segments"]
@@ -62,29 +62,29 @@ class VectorTiming:
         elements = length if one["counted"] else one["elements"]
         if not rows or not elements or (one.name == "reduce" and not length):
             return 0.0, 0.0
-        words = -(-elements // self.plan.lanes)
+        beats = -(-elements // self.plan.lanes)
         if self._shared(one):
             rows = -(-rows // self.units)
-        cycles = self._row_cycles(one, words, elements)
-        words *= 2 if one["combine"] == Combine.CELL else 1
+        # Words of c and d come one after the other.
+        beats += -(-elements // self.plan.word_lanes) if one["combine"] == Combine.CELL else 0
+        cycles = self._row_cycles(one, beats, elements)
         if one.name == "reduce":
-            cycles = max(cycles, length * words)
-        moved = (rows - 1) * cycles + (length * words if one.name == "reduce" else words)
-        return moved, self._chain(one, words, elements)
+            cycles = max(cycles, length * beats)
+        moved = (rows - 1) * cycles + (length * beats if one.name == "reduce" else beats)
+        return moved, self._chain(one, beats)
 
     def _shared(self, one: Instruction) -> bool:
         """Whether all units take rows of it."""
         far = any(one[name] * self.units >> 16 for name in STRIDES)
         return one.name == "rows" and not one["causal"] and not far
 
-    def _row_cycles(self, one: Instruction, words: int, elements: int) -> float:
+    def _row_cycles(self, one: Instruction, beats: int, elements: int) -> float:
         """Of a row in a stream of rows: of the operand, the outputs, the moments, the ranks."""
         codes = -(-elements // self.plan.word_bytes) if one["write_codes"] else 0
         results = one["write_rows"] or one["argmax"] or one["top_k"]
         header = 1 if one["write_codes"] and one["header"] and results else 0
-        cycles: list[float] = [codes + header, words * self._conflicts(one)]
-        if one["combine"] == Combine.CELL:
-            cycles.append(2 * words)
+        words = -(-elements // self.plan.word_lanes)
+        cycles: list[float] = [codes + header, beats, words * self._conflicts(one)]
         if one["scale"] in MEASURES:
             cycles.append((RowMoments.cycles(self.plan.norm) + 1) / self.plan.units)
         if one["top_k"]:
@@ -103,22 +103,22 @@ class VectorTiming:
         requests = operands * (self.units if self._shared(one) else 1)
         return requests / (self.banks * (1 - (1 - 1 / self.banks) ** requests))
 
-    def _chain(self, one: Instruction, words: int, elements: int) -> float:
-        """From the first word asked for to the last one written, without the words themselves."""
+    def _chain(self, one: Instruction, beats: int) -> float:
+        """From the first word asked for to the last one written, without the beats themselves."""
         plan = self.plan
         cycles = READ + 2 + Combiner.STAGES + Chain.QUEUES + Tables.STAGES
         if one["scale"] == Scale.SOFTMAX and plan.softmax is not None:
-            cycles += Softmax.latency(plan.softmax, plan.softmax_plan) + 2 * words
+            cycles += Softmax.latency(plan.softmax, plan.softmax_plan) + 2 * beats
         else:
             cycles += Rescaler.STAGES
         if one["scale"] in MEASURES:
-            cycles += Statistics.latency(plan) + words - 1
+            cycles += Statistics.latency(plan) + beats - 1
         codes = 0
         if one["write_codes"]:
             codes = 1 + int(bool(one["header"]))
             if not one["low_bits"]:
                 quantize = QuantizeRowsPlan(lanes=plan.lanes, longest=plan.longest)
-                codes += QuantizeRows.latency_of(quantize) + words - 1
+                codes += QuantizeRows.latency_of(quantize) + beats - 1
         ranks = 0
         if one["argmax"]:
             ranks = plan.max_finder.stages + 2
