@@ -2,17 +2,24 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from golden.spec import ceil_log2
 from hw.accelerator import registers as table
 from hw.accelerator.axi import OKAY, SLAVE_ERROR, register_signature
+from hw.accelerator.counters import Counters
 from hw.accelerator.faults import FAULT_BITS, Fault
 from hw.accelerator.layout import UNITS
 from hw.stream import Buffer
 
 _SEQUENCER = UNITS.index("sequencer")
+
+_TOTALS = ("cycles_low", "cycles_high", "read_beats", "written_beats")
+"""Counted beside what the units count, in the order of their offsets."""
+
+_EVENTS = len(_TOTALS) + len(UNITS) * len(table.COUNTERS)
 
 
 class Control(wiring.Component):
@@ -25,9 +32,9 @@ class Control(wiring.Component):
     program finds the machine as after power-on, whatever became of the one before. A reset command
     with no program under way only clears the status.
 
-    A register is read in four cycles and written in two. Offsets without a register answer with a
-    slave error; so do writes to registers that are only read. Writes take whole words: a write
-    with a byte strobe missing is refused in the same way.
+    A register is read in four cycles, a counter in up to 47, and written in two. Offsets without a
+    register answer with a slave error; so do writes to registers that are only read. Writes take
+    whole words: a write with a byte strobe missing is refused in the same way.
 
     Parameters
     ----------
@@ -77,14 +84,13 @@ class Control(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        values = {one.name: Signal(32, name=one.name, init=one.init) for one in table.registers()}
+        values = {one.name: Signal(32, name=one.name, init=one.init) for one in table.stored()}
         written = {
             one.name: Signal(name=f"{one.name}_written")
             for one in table.registers()
             if one.access != "read"
         }
         data = Signal(32)
-        self._read(m, values)
         self._write(m, written, data)
         for one in table.registers():
             if one.access == "both":
@@ -101,8 +107,10 @@ class Control(wiring.Component):
             ),
             self.interrupt.eq((values["interrupt"] & values["interrupt_enable"]).any()),
         ]
+        m.submodules.counters = Counters(1 << ceil_log2(_EVENTS), 32)
         self._sequence(m, values, written, data)
-        self._count(m, values)
+        self._count(m)
+        self._read(m, values)
         return m
 
     def _sequence(
@@ -111,10 +119,12 @@ class Control(wiring.Component):
         """From start to end, to a quiet bus, to a reset machine."""
         state, fault, unit = Signal(2), Signal(FAULT_BITS), Signal(4)
         draining, waiting = Signal(), Signal()
+        # A cycle old; what has failed does not complete, so no end comes before its fault.
         found, faulty = Signal(FAULT_BITS), Signal(4)
+        m.d.sync += found.eq(0)
         for number, code in reversed(list(enumerate(self.faults))):
-            with m.If(code != 0):
-                m.d.comb += [found.eq(code), faulty.eq(number)]
+            with m.If((code != 0) & self.run):
+                m.d.sync += [found.eq(code), faulty.eq(number)]
         quiet = Signal(32)
         watchdog = values["watchdog"]
         expired = Signal()
@@ -134,7 +144,7 @@ class Control(wiring.Component):
         ]
         m.d.sync += self.start.eq(0)
         with m.If(written["interrupt"]):
-            m.d.sync += values["interrupt"].eq(values["interrupt"] & ~data)
+            m.d.sync += values["interrupt"][:2].eq(values["interrupt"] & ~data)
         with m.If(self.run):
             failed = (found != 0) | expired | aborted
             own = Mux(aborted, Fault.STOPPED, Fault.WATCHDOG)
@@ -165,6 +175,7 @@ class Control(wiring.Component):
             with m.Elif(wanted):
                 m.d.sync += waiting.eq(draining)
                 with m.If(~draining):
+                    m.d.comb += m.submodules.counters.clear.eq(1)
                     m.d.sync += [
                         self.run.eq(1),
                         self.start.eq(1),
@@ -173,40 +184,47 @@ class Control(wiring.Component):
                         unit.eq(0),
                     ]
 
-    def _count(self, m: Module, values: dict[str, Signal]) -> None:
+    def _count(self, m: Module) -> None:
         """Everything counts from a start on, while a program runs."""
-        steps: dict[str, Value] = {
-            "read_beats": self.read_beats,
-            "written_beats": self.written_beats,
-        }
-        for unit, counted in zip(UNITS, self.counted, strict=True):
-            for name, bit in zip(table.COUNTERS, counted, strict=True):
-                steps[f"{unit}_{name}"] = bit
-        cycles = Cat(values["cycles_low"], values["cycles_high"])
-        with m.If(self.start):
-            m.d.sync += [cycles.eq(1), *(values[name].eq(0) for name in steps)]
-        with m.Elif(self.run):
-            m.d.sync += cycles.eq(cycles + 1)
-            for name, step in steps.items():
-                with m.If(step):
-                    m.d.sync += values[name].eq(values[name] + 1)
+        counters = m.submodules.counters
+        events = Cat(self.read_beats, self.written_beats, *self.counted)
+        runs = self.run & ~self.start
+        # The upper half follows the turn at which the lower one has started anew, program or not.
+        upper = counters.overflows
+        m.d.comb += counters.happens.eq(Cat(self.run, upper, events & runs.replicate(len(events))))
 
     def _read(self, m: Module, values: dict[str, Signal]) -> None:
-        bus = self.bus
+        bus, counters = self.bus, m.submodules.counters
         m.submodules.asked = asked = Buffer(bus.ar.payload.shape())
         m.submodules.answer = answer = Buffer(bus.r.payload.shape())
         wiring.connect(m, wiring.flipped(bus.ar), asked.i)
         wiring.connect(m, answer.o, wiring.flipped(bus.r))
+        word, offsets = asked.o.p.addr[2:], table.offsets()
+        totals, units = (offsets[name] >> 2 for name in (_TOTALS[0], f"{UNITS[0]}_busy"))
+        total = (word >= totals) & (word < totals + len(_TOTALS))
+        counted = total | (word >= units) & (word < units + _EVENTS - len(_TOTALS))
+        readable = {
+            one.offset >> 2: values[one.name] for one in table.stored() if one.access != "write"
+        }
+        known = word < totals
+        # The upper half of the cycles is known after a turn of the lower one.
+        early, met = Signal(), Signal()
+        event = Mux(total, word - totals, word - units + len(_TOTALS))
+        with m.If(counters.told):
+            m.d.sync += met.eq(early)
         m.d.comb += [
-            answer.i.valid.eq(asked.o.valid),
-            asked.o.ready.eq(answer.i.ready),
-            answer.i.p.resp.eq(SLAVE_ERROR),
+            early.eq((word == offsets["cycles_high"] >> 2) & ~met),
+            counters.wanted.eq(asked.o.valid & counted),
+            counters.event.eq(Mux(early, 0, event)),
+            answer.i.valid.eq(Mux(counted, counters.told & ~early, asked.o.valid)),
+            asked.o.ready.eq(answer.i.valid & answer.i.ready),
         ]
-        for one in table.registers():
-            with m.If(asked.o.p.addr[2:] == one.offset >> 2):
-                m.d.comb += answer.i.p.resp.eq(OKAY)
-                if one.access != "write":
-                    m.d.comb += answer.i.p.data.eq(values[one.name])
+        with m.If(counted):
+            m.d.comb += answer.i.p.data.eq(counters.count)
+        with m.Elif(known):
+            stored = Cat(readable.get(index, Const(0, 32)) for index in range(totals))
+            m.d.comb += answer.i.p.data.eq(stored.word_select(word[: ceil_log2(totals)], 32))
+        m.d.comb += answer.i.p.resp.eq(Mux(counted | known, OKAY, SLAVE_ERROR))
 
     def _write(self, m: Module, written: dict[str, Signal], data: Signal) -> None:
         bus = self.bus

@@ -51,7 +51,12 @@ class Register:
 
 def registers() -> tuple[Register, ...]:
     """Return every register, in the order of their offsets."""
-    return (*_IDENTITY, *_CONTROL, *_arguments(), *_TOTALS, *_unit_counters())
+    return (*stored(), *_TOTALS, *_unit_counters())
+
+
+def stored() -> tuple[Register, ...]:
+    """Return those that are no counters: words from offset 0 on without a gap."""
+    return (*_IDENTITY, *_CONTROL, *_arguments())
 
 
 _IDENTITY = (

@@ -10,6 +10,7 @@ from memory_models import run
 from hw.accelerator import registers as table
 from hw.accelerator.axi import OKAY, SLAVE_ERROR
 from hw.accelerator.control import Control
+from hw.accelerator.counters import Counters
 from hw.accelerator.faults import Fault
 from hw.accelerator.layout import UNITS
 from sim.fast import watch
@@ -173,7 +174,7 @@ def test_a_fault_ends_a_program_and_the_next_start_waits_for_the_bus(unit, code)
         await processor.write("interrupt_enable", 2)
         await processor.write("control", 1)
         ctx.set(control.faults[unit], code)
-        await ctx.tick()
+        await ctx.tick().repeat(2)
         assert not ctx.get(control.run) and ctx.get(control.interrupt) and ctx.get(control.halt)
         assert await processor.status() == (table.FAULT, 1, code, unit)
         await processor.write("interrupt", 2)
@@ -249,20 +250,26 @@ def test_no_watchdog():
     bench(body)
 
 
+async def first_cycle(control, ctx):
+    """Start a program, without pauses, and stand in its first cycle."""
+    bus = control.bus
+    ctx.set(bus.aw.p.addr, OFFSETS["control"])
+    ctx.set(bus.w.payload, {"data": 1, "strb": 15})
+    ctx.set(bus.b.ready, 1)
+    for valid in (1, 0):
+        ctx.set(bus.aw.valid, valid)
+        ctx.set(bus.w.valid, valid)
+        if valid:
+            await ctx.tick()
+    assert ctx.get(control.start)
+
+
 def test_counters_count_from_start_to_end():
     async def body(control, ctx, processor):
         rng = np.random.default_rng(3)
         ctx.set(control.drained, 1)
         for _ in range(2):
-            ctx.set(control.bus.aw.p.addr, OFFSETS["control"])
-            ctx.set(control.bus.w.payload, {"data": 1, "strb": 15})
-            for channel in (control.bus.aw, control.bus.w):
-                ctx.set(channel.valid, 1)
-            ctx.set(control.bus.b.ready, 1)
-            await ctx.tick()
-            for channel in (control.bus.aw, control.bus.w):
-                ctx.set(channel.valid, 0)
-            assert ctx.get(control.start)
+            await first_cycle(control, ctx)
             await ctx.tick()
             ctx.set(control.bus.b.ready, 0)
             bits = rng.integers(0, 16, (40, len(UNITS)))
@@ -290,6 +297,25 @@ def test_counters_count_from_start_to_end():
             assert await processor.read("cycles_high") == 0
 
     bench(body)
+
+
+def test_cycles_go_on_in_their_upper_half(monkeypatch):
+    async def body(control, ctx, processor):
+        ctx.set(control.drained, 1)
+        # Ends around a wrap: the upper half is asked for at once.
+        for runs in (*range(240, 268), 1030):
+            await first_cycle(control, ctx)
+            await ctx.tick()
+            ctx.set(control.bus.b.ready, 0)
+            await ctx.tick().repeat(runs - 2)
+            ctx.set(control.ended, 1)
+            await ctx.tick()
+            ctx.set(control.ended, 0)
+            told = [await processor.read(name) for name in ("cycles_high", "cycles_low")]
+            assert (told[0] << 8 | told[1]) == runs
+
+    monkeypatch.setattr("hw.accelerator.control.Counters", lambda events, _: Counters(events, 8))
+    bench(body, cycles=20_000)
 
 
 def test_offsets_are_words_of_their_own_within_the_address_space():
