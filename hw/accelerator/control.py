@@ -107,7 +107,6 @@ class Control(wiring.Component):
             ),
             self.interrupt.eq((values["interrupt"] & values["interrupt_enable"]).any()),
         ]
-        m.submodules.counters = Counters(1 << ceil_log2(_EVENTS), 32)
         self._sequence(m, values, written, data)
         self._count(m)
         self._read(m, values)
@@ -175,7 +174,6 @@ class Control(wiring.Component):
             with m.Elif(wanted):
                 m.d.sync += waiting.eq(draining)
                 with m.If(~draining):
-                    m.d.comb += m.submodules.counters.clear.eq(1)
                     m.d.sync += [
                         self.run.eq(1),
                         self.start.eq(1),
@@ -186,12 +184,18 @@ class Control(wiring.Component):
 
     def _count(self, m: Module) -> None:
         """Everything counts from a start on, while a program runs."""
-        counters = m.submodules.counters
-        events = Cat(self.read_beats, self.written_beats, *self.counted)
-        runs = self.run & ~self.start
+        m.submodules.counters = counters = Counters(1 << ceil_log2(_EVENTS), 32)
+        # The first cycle, which clears all, is counted a cycle later, and so are the others.
+        ran = Signal()
+        m.d.sync += ran.eq(self.run)
         # The upper half follows the turn at which the lower one has started anew, program or not.
         upper = counters.overflows
-        m.d.comb += counters.happens.eq(Cat(self.run, upper, events & runs.replicate(len(events))))
+        events = Cat(self.read_beats, self.written_beats, *self.counted)
+        runs = (self.run & ~self.start).replicate(len(events))
+        m.d.comb += [
+            counters.clear.eq(self.start),
+            counters.happens.eq(Cat(ran, upper, events & runs)),
+        ]
 
     def _read(self, m: Module, values: dict[str, Signal]) -> None:
         bus, counters = self.bus, m.submodules.counters
