@@ -26,9 +26,10 @@ from hw.macro.plan import MacroPlan
 class CompactPlan(AcceleratorPlan):
     """An accelerator for bit-serial macros on a small chip: units as fast as those, no faster.
 
-    A core has one requantizer, which takes a column per cycle as the macros take a bit; the engine
-    takes two scores per cycle; the vector unit takes an element per cycle, as many as either gives,
-    has no softmax of whole rows, since attention is the engine's, and one layer norm at a time.
+    Macros have a register after every level of their trees. A core has one requantizer, which takes
+    a column per cycle as the macros take a bit; the engine takes two scores per cycle; the vector
+    unit takes an element per cycle, as many as either gives, has no softmax of whole rows, since
+    attention is the engine's, and one layer norm at a time.
     """
 
     macro: MacroPlan = field(default_factory=lambda: FEEDERS["fixed"])
@@ -41,7 +42,7 @@ class CompactPlan(AcceleratorPlan):
     @property
     def core_plan(self) -> CorePlan:
         """Of each core."""
-        return replace(super().core_plan, requantizer_lanes=1)
+        return replace(super().core_plan, requantizer_lanes=1, pipelined=True, result_depth=2)
 
     @property
     def engine_plan(self) -> EnginePlan:

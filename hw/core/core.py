@@ -25,6 +25,7 @@ from hw.core.set_guard import SetGuard
 from hw.core.weight_router import WeightRouter
 from hw.macro.column import plan_key, spec_key
 from hw.macro.macro import Macro
+from hw.macro.pipelined import PipelinedMacro, PipelinedPlan
 from hw.ops.requantize import Requantizer, requantize_key
 from hw.platform import Shared
 from hw.stream import Buffer, Queue
@@ -36,11 +37,11 @@ class Core(Shared):
     Per vector ``total[row] = (0 if first else total[row]) + x @ w[set]``; on ``last`` the row
     leaves as ``requantize(total[row], multiplier[set], bias[set], scale)`` with the next scale.
 
-    Latency from a ``last`` vector to the row's first codes is 10 cycles plus the macro's steps, one
-    more with a ``result_depth``; throughput one vector per the macro's steps, and ``columns /
-    requantizer_lanes`` cycles per row with ``last``. Macros run at their own pace between the input
-    buffer and the column sum (``hw.core.schedule``). The five streams may come at any relative
-    time: see ``SetGuard`` for what waits for what.
+    Latency from a ``last`` vector to the row's first codes is 10 cycles plus the macro's steps and
+    ``plan.stages(spec)``, one more with a ``result_depth``; throughput one vector per the macro's
+    steps, and ``columns / requantizer_lanes`` cycles per row with ``last``. Macros run at their own
+    pace between the input buffer and the column sum (``hw.core.schedule``). The five streams may
+    come at any relative time: see ``SetGuard`` for what waits for what.
 
     Members
     -------
@@ -103,7 +104,11 @@ class Core(Shared):
         ]
 
         for index in range(spec.macros):
-            macro = Macro(spec.macro, plan.macro)
+            macro: Macro | PipelinedMacro
+            if plan.pipelined:
+                macro = PipelinedMacro(spec.macro, PipelinedPlan(macro=plan.macro))
+            else:
+                macro = Macro(spec.macro, plan.macro)
             m.submodules[f"macro_{index}"] = macro
             wiring.connect(m, buffer.o[index], macro.i)
             wiring.connect(m, router.o[index], macro.weights)
@@ -165,8 +170,9 @@ def result_queue(spec: CoreSpec, plan: CorePlan) -> Buffer | Queue:
 
 def core_key(spec: CoreSpec, plan: CorePlan) -> str:
     """Short Verilog-safe name of a core."""
+    name = "pipelined_core" if plan.pipelined else "core"
     return (
-        f"core_{spec.macros}_{spec_key(spec.macro)}_{plan_key(plan.macro)}_r{spec.rows}"
+        f"{name}_{spec.macros}_{spec_key(spec.macro)}_{plan_key(plan.macro)}_r{spec.rows}"
         f"_{requantize_key(spec.requantize)}_q{plan.lanes(spec)}"
         f"_d{plan.input_depth}_{plan.results_ahead}_{plan.row_depth}"
     )

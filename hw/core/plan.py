@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from math import gcd
 
 from golden.spec import CoreSpec, require_range
+from hw.macro.pipelined import PipelinedPlan
 from hw.macro.plan import MacroPlan
+from hw.macro.step import digit_count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +15,9 @@ class CorePlan:
 
     macro
         Plan of every macro.
+    pipelined
+        Macros have a register after every level of their trees, as FPGAs want
+        (``hw.macro.pipelined``); they take more steps than they have stages.
     requantizer_lanes
         Columns that are requantised in one cycle; a row takes ``columns / requantizer_lanes``.
         ``None``: 16 for macros of one step, whose rows follow each other fastest, else 8, or as
@@ -27,6 +32,7 @@ class CorePlan:
     """
 
     macro: MacroPlan = field(default_factory=MacroPlan)
+    pipelined: bool = False
     requantizer_lanes: int | None = None
     input_depth: int = 4
     result_depth: int | None = None
@@ -53,11 +59,18 @@ class CorePlan:
     @property
     def mark_depth(self) -> int:
         """Vectors between the input and the column sum: buffered, fed, accumulated, queued."""
-        return self.input_depth + self.results_ahead + 3
+        return self.input_depth + self.results_ahead + 3 + self.pipelined
 
     def require(self, spec: CoreSpec) -> None:
         """Raise ``ValueError`` if this plan cannot serve ``spec``."""
         self.macro.require(spec.macro)
+        if self.pipelined:
+            digits, stages = digit_count(spec.macro, self.macro), self.stages(spec)
+            if digits <= stages:
+                raise ValueError(
+                    f"a pipelined core has macros of more steps than their {stages} stages, not of "
+                    f"{digits}: use fewer bits_per_cycle"
+                )
         if spec.columns % self.lanes(spec):
             raise ValueError(
                 f"requantizer_lanes must divide the {spec.columns} columns, "
@@ -69,6 +82,10 @@ class CorePlan:
                 f"tokens must be a power of two that divides the {spec.rows} rows of a core, "
                 f"not {tokens}"
             )
+
+    def stages(self, spec: CoreSpec) -> int:
+        """Cycles of a macro between a vector's last step and its sum."""
+        return PipelinedPlan(macro=self.macro).stages(spec.macro) if self.pipelined else 0
 
     def lanes(self, spec: CoreSpec) -> int:
         """``requantizer_lanes``, or what it stands for."""

@@ -27,6 +27,7 @@ def core_cycles(
     vectors = len(steps)
     last = np.zeros(vectors, bool) if last is None else np.asarray(last, bool)
     input_depth, ahead, mark_depth = plan.input_depth, plan.results_ahead, plan.mark_depth
+    stages = plan.stages(spec)
     beats = plan.groups(spec) * plan.macro.tokens
     fed = np.zeros((vectors, spec.macros), np.int64)  # a slice enters the feeder
     given = np.full(spec.macros, -1, np.int64)  # the last result leaves its macro
@@ -40,13 +41,14 @@ def core_cycles(
             taken = max(taken, int(fed[v - input_depth].max()) + 1)
         if v >= mark_depth:
             taken = max(taken, int(joined[v - mark_depth]) + 1)
-        # A feeder is free in the cycle of its last step, accumulators when they are taken.
+        # A feeder is free in the cycle of its last step; steps wait while a result does.
         fed[v] = np.maximum(taken + 1, ends - 1)
-        ends = np.maximum(fed[v] + 1, given) + steps[v]
-        given = ends
+        begin = np.maximum(fed[v] + 1, ends)
+        ends = begin + steps[v] + np.maximum(0, given - np.maximum(begin, ends + stages))
+        given = ends + stages
         if ahead and v >= ahead:
             # One register is refilled in the cycle in which it is emptied, a queue in the next.
-            given = np.maximum(ends, joined[v - ahead] + (ahead > 1))
+            given = np.maximum(given, joined[v - ahead] + (ahead > 1))
         joined[v] = max(int(given.max()) + (ahead > 0), left)
         if ahead == 0:
             given = np.full_like(ends, joined[v])

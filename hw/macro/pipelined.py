@@ -52,7 +52,7 @@ class PipelinedPlan:
         return self.tree_stages(spec) + ceil_log2(planes)
 
 
-class PipelinedMacro(wiring.Component):
+class PipelinedMacro(Shared):
     """``o[0][c] = sum(i.data[0][l] * w[i.set][l][c] for l in lanes)``, exact.
 
     As ``hw.macro.macro.Macro`` with the same members, rules and throughput; a result comes
@@ -70,6 +70,7 @@ class PipelinedMacro(wiring.Component):
         if 16 in (spec.input_bits, spec.weight_bits):
             raise ValueError("a pipelined macro takes operands of up to 8 bits, not 16")
         self.spec, self.plan = spec, plan
+        self.key = f"pipelined_macro_{spec_key(spec)}_{plan_key(plan.macro)}_{plan.products}"
         sums = data.ArrayLayout(signed(spec.sum_bits), spec.columns)
         super().__init__({
             "i": In(stream.Signature(vector_layout(spec, plan.macro))),
@@ -77,7 +78,7 @@ class PipelinedMacro(wiring.Component):
             "o": Out(stream.Signature(data.ArrayLayout(sums, 1))),
         })
 
-    def elaborate(self, platform: Any) -> Module:
+    def body(self, platform: Any) -> Module:
         m = Module()
         spec, plan, stages = self.spec, self.plan, self.plan.stages(self.spec)
         m.submodules.feeder = feeder = FixedFeeder(spec, plan.macro)
@@ -136,7 +137,7 @@ class PipelinedColumn(Shared):
 
     def __init__(self, spec: MacroSpec, plan: PipelinedPlan) -> None:
         self.spec, self.plan = replace(spec, columns=1), plan
-        self.key = f"pipelined_{spec_key(self.spec)}_{plan_key(plan.macro)}_{plan.products}"
+        self.key = f"pipelined_column_{spec_key(self.spec)}_{plan_key(plan.macro)}_{plan.products}"
         digit = unsigned(plan.macro.bits_per_cycle)
         weights = data.ArrayLayout(unsigned(spec.weight_bits), plan.macro.weight_lanes)
         super().__init__({

@@ -222,6 +222,11 @@ def _points() -> dict[str, Point]:
             plan=CorePlan(macro=two_lanes, requantizer_lanes=2, input_depth=2),
             quick=False,
         ),
+        "pipelined": Point(
+            spec=SMALL,
+            plan=CorePlan(macro=PLANS["fixed"], pipelined=True, requantizer_lanes=2),
+            quick=False,
+        ),
         "unsigned": Point(spec=unsigned, plan=CorePlan(requantizer_lanes=1), quick=False),
     }
 

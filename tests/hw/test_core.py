@@ -47,6 +47,7 @@ PLANS_TESTED = {
     "pairs": CorePlan(requantizer_lanes=2),
     "tokens-2": CorePlan(macro=MacroPlan(tokens=2), requantizer_lanes=1),
     "fixed-lanes-2": CorePlan(macro=TWO_LANES, requantizer_lanes=2, input_depth=2),
+    "pipelined": CorePlan(macro=TWO_LANES, pipelined=True, requantizer_lanes=2),
     "skip-in-step": CorePlan(macro=SKIP, requantizer_lanes=2, result_depth=0),
     "spill": CorePlan(macro=SPILL, requantizer_lanes=1),
     "skip-3-ahead": CorePlan(macro=SKIP, requantizer_lanes=2, result_depth=3, row_depth=3),
@@ -283,6 +284,18 @@ def test_takes_the_cycles_of_the_schedule(input_depth, result_depth, row_depth):
     assert moves["o"][-1] - moves["i"][0] + 1 == expected
 
 
+@pytest.mark.parametrize("lanes, row_depth", [(4, 2), (1, 2), (1, 4)])
+def test_a_pipelined_core_takes_the_cycles_of_the_schedule(lanes, row_depth):
+    spec = replace(SPEC, macro=replace(SPEC.macro, columns=16))
+    plan = CorePlan(
+        macro=PLANS["fixed"], pipelined=True, requantizer_lanes=lanes, row_depth=row_depth
+    )
+    sent, after = consecutive(spec, plan, np.random.default_rng(9), tiles=3, finishing=7)
+    moves, steps = Bench(spec, plan).execute(sent, after=after)
+    expected = core_cycles(spec, plan, steps, sent.inputs["i"]["last"])
+    assert moves["o"][-1] - moves["i"][0] + 1 == expected
+
+
 @pytest.mark.parametrize("tokens", [1, 4])
 def test_takes_a_vector_a_cycle_across_tiles(tokens):
     plan = CorePlan(macro=MacroPlan(tokens=tokens), requantizer_lanes=4)
@@ -312,6 +325,14 @@ def test_one_set_loads_while_another_computes():
         ({"row_depth": 1}, "row_depth must be an integer from 2 to 4096, not 1"),
         ({"macro": MacroPlan(tokens=3)}, "tokens must be a power of two that divides the 8 rows"),
         ({"macro": MacroPlan(tokens=16)}, "tokens must be a power of two that divides the 8 rows"),
+        (
+            {"macro": PLANS["pairs"], "pipelined": True},
+            "a pipelined macro has feeder 'fixed', products 'plain' and one token",
+        ),
+        (
+            {"macro": replace(PLANS["fixed"], bits_per_cycle=4), "pipelined": True},
+            "a pipelined core has macros of more steps than their 5 stages, not of 2",
+        ),
         ({"macro": MacroPlan(weight_lanes=3)}, "weight_lanes must divide the 4 lanes, not be 3"),
     ],
 )

@@ -41,7 +41,7 @@ class CoreTiming:
         self.weights, self.channels = weights, channels
         self.beats = core.groups(spec)
         # From a row's vector to its first codes, but for the macro's steps.
-        self.latency = 4 + Requantizer.STAGES
+        self.latency = 4 + core.stages(spec) + Requantizer.STAGES
         self.ahead, self.ports = core.input_depth + 1, plan.result_ports
         # Rows of a core between the macros and the collector.
         self.behind = core.row_depth + 2 + Requantizer.STAGES // self.beats
