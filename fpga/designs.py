@@ -17,6 +17,10 @@ COMPACT = (
     "alumacc *.product_sum/t:$mul",
     # Nobody reads a word of these in the cycle that writes it.
     "setparam -set COLLISION_X_MASK 1'1 *.bank_*/t:$memrd_v2 *.target.memory/t:$memrd_v2",
+    "setparam -set COLLISION_X_MASK 1'1 *.rescaler.channels/t:$memrd_v2 "
+    "*.statistics.rows/t:$memrd_v2 *.quantize.buffer/t:$memrd_v2 *.tables.table_*/t:$memrd_v2",
+    # What would be logic is as good in block RAM.
+    'setattr -set ram_style "block" *.rescaler.channels/m:numbers* *.rescaler.reciprocal.*/m:table',
 )
 """What an accelerator needs of Yosys to fit its chip."""
 

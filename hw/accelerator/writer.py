@@ -7,15 +7,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import write_job_layout, write_signature
-from hw.accelerator.relay import Relay
 from hw.accelerator.row_walk import walk_rows
 
 
 class Writer(wiring.Component):
     """Gives each word of ``i`` the next address of the job's rows.
 
-    Throughput is one word per cycle, jobs following each other without a gap; latency is one
-    cycle. No path leads from ``port`` to ``i``.
+    Throughput is one word per cycle, jobs following each other without a gap; latency is none.
 
     Members
     -------
@@ -36,17 +34,15 @@ class Writer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.submodules.relay = relay = Relay(self.i.payload.shape())
-        wiring.connect(m, wiring.flipped(self.i), relay.i)
         taken = Signal()
         walk = walk_rows(m, self.jobs, taken, self.address_bits)
         m.d.comb += [
-            self.port.requests.valid.eq(walk.active & relay.o.valid),
+            self.port.requests.valid.eq(walk.active & self.i.valid),
             self.port.requests.p.address.eq(walk.address),
-            self.port.requests.p.data.eq(relay.o.payload),
+            self.port.requests.p.data.eq(self.i.payload),
             self.port.requests.p.ends.eq(walk.done),
-            relay.o.ready.eq(walk.active & self.port.requests.ready),
-            taken.eq(relay.o.valid & relay.o.ready),
+            self.i.ready.eq(walk.active & self.port.requests.ready),
+            taken.eq(self.i.valid & self.i.ready),
             self.finished.eq(self.port.ended),
         ]
         return m

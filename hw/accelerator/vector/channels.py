@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Shape, Signal, Value, signed, unsigned
+from amaranth.hdl import Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -13,6 +13,14 @@ from hw.accelerator.vector.plan import VectorPlan
 MULTIPLIER_BITS = 16
 BIAS_BITS = 32
 ENTRY_BITS = 64
+
+
+def numbers_layout() -> data.StructLayout:
+    """Of a column, without its multiplier's sign."""
+    return data.StructLayout({
+        "multiplier": unsigned(MULTIPLIER_BITS),
+        "bias": signed(BIAS_BITS),
+    })
 
 
 class Channels(wiring.Component):
@@ -42,50 +50,72 @@ class Channels(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        columns, lanes = 8 * self.plan.word_bytes // ENTRY_BITS, self.plan.lanes
-        # What is read at a time takes several words to load, or is a share of one.
-        parts, shares = max(1, lanes // columns), max(1, columns // lanes)
-        depth = -(-self.plan.groups // shares)
-        entry = data.StructLayout({
-            "multiplier": unsigned(MULTIPLIER_BITS),
-            "negative": unsigned(1),
-            "bias": signed(BIAS_BITS),
-        })
-        shape = data.ArrayLayout(data.ArrayLayout(entry, columns), parts)
-        m.submodules.table = table = Memory(shape=shape, depth=depth, init=[])
-        write, read = table.write_port(granularity=1), table.read_port()
-        place = Signal(range(parts * depth))
-        part, share = place[: ceil_log2(parts)], self.group[: ceil_log2(shares)]
-        m.d.comb += [
-            self.words.ready.eq(1),
-            write.addr.eq(place >> len(part)),
-            read.addr.eq(self.group >> len(share)),
-            *(write.en[number].eq(self.words.valid & (part == number)) for number in range(parts)),
-        ]
+        columns = self._columns
+        place = Signal(range(self._parts * self._depth))
+        m.d.comb += self.words.ready.eq(1)
         with m.If(self.restart):
             m.d.sync += place.eq(0)
         with m.Elif(self.words.valid):
             m.d.sync += place.eq(place + 1)
+        numbers = Signal(data.ArrayLayout(numbers_layout(), columns))
+        signs = Signal(columns)
         for column in range(columns):
-            numbers = self.words.payload.word_select(column, ENTRY_BITS)
-            multiplier = numbers[: MULTIPLIER_BITS + 1].as_signed()
-            loaded = Signal(entry, name=f"loaded_{column}")
+            entry = self.words.payload.word_select(column, ENTRY_BITS)
+            multiplier = entry[: MULTIPLIER_BITS + 1].as_signed()
             m.d.comb += [
-                loaded.negative.eq(multiplier < 0),
-                loaded.multiplier.eq(Mux(multiplier < 0, -multiplier, multiplier)),
-                loaded.bias.eq(numbers[32:]),
-                *(write.data[number][column].eq(loaded) for number in range(parts)),
+                signs[column].eq(multiplier < 0),
+                numbers[column].multiplier.eq(Mux(multiplier < 0, -multiplier, multiplier)),
+                numbers[column].bias.eq(entry[32:]),
             ]
-        asked = Value.cast(read.data)
-        if shares > 1:
-            chosen = Signal.like(share)
-            m.d.sync += chosen.eq(share)
-            asked = asked.word_select(chosen, lanes * Shape.cast(entry).width)
-        found = data.View(data.ArrayLayout(entry, lanes), asked)
-        for lane in range(lanes):
+        found = data.View(
+            data.ArrayLayout(numbers_layout(), self.plan.lanes),
+            self._table(m, "numbers", place, Value.cast(numbers)),
+        )
+        # Signs are wanted earlier in a cycle than a large memory has them.
+        negatives = self._table(m, "signs", place, signs)
+        for lane in range(self.plan.lanes):
             m.d.comb += [
                 self.multipliers[lane].eq(found[lane].multiplier),
-                self.negatives[lane].eq(found[lane].negative),
+                self.negatives[lane].eq(negatives[lane]),
                 self.biases[lane].eq(found[lane].bias),
             ]
         return m
+
+    @property
+    def _columns(self) -> int:
+        """Columns whose numbers are in a word."""
+        return 8 * self.plan.word_bytes // ENTRY_BITS
+
+    @property
+    def _parts(self) -> int:
+        """Words that bring what is read at a time."""
+        return max(1, self.plan.lanes // self._columns)
+
+    @property
+    def _shares(self) -> int:
+        """Beats that read what a word has brought."""
+        return max(1, self._columns // self.plan.lanes)
+
+    @property
+    def _depth(self) -> int:
+        """What is read at a time, or a word if that is more, so many times."""
+        return -(-self.plan.groups // self._shares)
+
+    def _table(self, m: Module, name: str, place: Value, loaded: Value) -> Value:
+        """Keep what a word brings at its ``place``, return that of all lanes of ``group``."""
+        shape = data.ArrayLayout(len(loaded), self._parts)
+        m.submodules[name] = table = Memory(shape=shape, depth=self._depth, init=[])
+        write, read = table.write_port(granularity=1), table.read_port()
+        part, share = place[: ceil_log2(self._parts)], self.group[: ceil_log2(self._shares)]
+        m.d.comb += [write.addr.eq(place >> len(part)), read.addr.eq(self.group >> len(share))]
+        for number in range(self._parts):
+            m.d.comb += [
+                write.data[number].eq(loaded),
+                write.en[number].eq(self.words.valid & (part == number)),
+            ]
+        found = Value.cast(read.data)
+        if self._shares > 1:
+            chosen = Signal(len(share), name=f"chosen_{name}")
+            m.d.sync += chosen.eq(share)
+            found = found.word_select(chosen, len(found) // self._shares)
+        return found

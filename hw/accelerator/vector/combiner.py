@@ -116,8 +116,9 @@ class Combiner(wiring.Component):
         folded, start = self._fold(m, pipeline, made, folds, beats.last)
 
         # 1: factors; of what is as it comes, one is 1.
-        a, b, d = (beats.part(x.p.data) for x in (self.a, self.b, self.c))
-        c = beats.part(Mux(lstm, first, self.c.p.data))
+        a, b, d, kept = (
+            beats.part(x) for x in (self.a.p.data, self.b.p.data, self.c.p.data, first)
+        )
         grows, largest, finer = Signal(), settings.flags.maximum, Signal(4)
         # A word comes several cycles after its instruction.
         m.d.sync += finer.eq(~row_slots(settings).cell_fraction_bits & lstm.replicate(4))
@@ -127,7 +128,7 @@ class Combiner(wiring.Component):
             by, more, other = factors
             m.d.comb += [
                 by.eq(Mux(uses_b & ~adds, b[lane], Mux(folds, 1, ONE))),
-                more.eq(Mux(adds, b[lane], Mux(uses_c, c[lane], 0))),
+                more.eq(Mux(adds, b[lane], Mux(uses_c, Mux(lstm, kept[lane], d[lane]), 0))),
                 other.eq(Mux(gru, ONE - a[lane], Mux(adds, ONE, d[lane]))),
             ]
             by = held(m, moves, f"by_{lane}", by[: BITS + 1].as_signed())
@@ -157,10 +158,13 @@ class Combiner(wiring.Component):
     def _beats(self, m: Module, folds: Value, joined: Any) -> _Beats:
         """Count the beats of words, and with reduce the words of a window."""
         plan, settings, a = self.plan, self.settings, self.a.p
-        place, last_word = Signal(COUNT_BITS, init=1), Signal()
+        # Of a window's words: the number of the one behind this one, and whether this is the last.
+        following, first, last_place = Signal(COUNT_BITS, init=2), Signal(init=1), Signal()
+        one_word, last_word = Signal(), Signal()
         beat, final, ends = Signal(range(plan.beats)), Signal(init=1), Signal()
+        m.d.sync += one_word.eq(settings.words == 1)
         m.d.comb += [
-            last_word.eq(Mux(folds, place == settings.words, a.last)),
+            last_word.eq(Mux(folds, last_place, a.last)),
             # The last row of a window, and any other.
             ends.eq(joined.valid & joined.ready & (~folds | a.done)),
         ]
@@ -172,7 +176,13 @@ class Combiner(wiring.Component):
             with m.If(ends):
                 m.d.sync += beat.eq(Mux(final, 0, beat + 1))
         with m.If(ends & folds & final):
-            m.d.sync += place.eq(Mux(last_word, 1, place + 1))
+            m.d.sync += [
+                first.eq(last_place),
+                following.eq(Mux(last_place, 2, following + 1)),
+                last_place.eq(Mux(last_place, one_word, following == settings.words)),
+            ]
+        with m.Elif(first):
+            m.d.sync += last_place.eq(one_word)
         return _Beats(plan=plan, beat=beat, leaves=folds | final, last=last_word & final)
 
     def _fold(

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import read_signature, word_layout
 from hw.accelerator.reader import Reader
+from hw.accelerator.relay import Relay
 from hw.accelerator.vector.decode import is_opcode, row_slots, settings_layout
 from hw.accelerator.vector.fields import Combine, Opcode
 from hw.accelerator.vector.jobs import Jobs
@@ -51,6 +52,8 @@ class Operands(wiring.Component):
         m = Module()
         sizes, settings, slots = self._sizes, self.settings, row_slots(self.settings)
         m.submodules.jobs = jobs = Jobs(self.plan)
+        m.submodules.places = places = Relay(jobs.o.payload.shape())
+        wiring.connect(m, jobs.o, places.i)
         by_word, new_by_word = _by_word(settings), _by_word(self.new)
         first = row_slots(self.new)
         # Never do both.
@@ -85,10 +88,10 @@ class Operands(wiring.Component):
             if name != "b":
                 with m.If(by_word[name]):
                     m.d.comb += [
-                        reader.jobs.valid.eq(jobs.o.valid),
-                        jobs.o.ready.eq(reader.jobs.ready),
-                        job.base.eq(jobs.o.p.base),
-                        job.tail.eq(jobs.o.p.tail),
+                        reader.jobs.valid.eq(places.o.valid),
+                        places.o.ready.eq(reader.jobs.ready),
+                        job.base.eq(places.o.p.base),
+                        job.tail.eq(places.o.p.tail),
                         job.words.eq(1),
                         job.rows.eq(settings.length if name == "a" else 2),
                     ]

@@ -12,7 +12,7 @@ from hw.ops.row_buffer import RowBuffer
 from hw.ops.row_moments import RowMoments, moments_layout, settings_layout
 from hw.ops.row_moments import length_bits as row_length_bits
 from hw.ops.row_sums import RowSums
-from hw.stream import Queue
+from hw.stream import Buffer, Queue
 
 
 def measured_layout(plan: VectorPlan) -> data.StructLayout:
@@ -59,7 +59,7 @@ class Statistics(wiring.Component):
             self.i.payload.shape(), plan.groups + self.latency(plan)
         )
         m.submodules.kept = kept = Queue(self.i.payload.shape(), 2)
-        m.submodules.moments = moments = Queue(moments_layout(plan.norm), 2)
+        m.submodules.moments = moments = Buffer(moments_layout(plan.norm))
         wiring.connect(m, rows.o, kept.i)
         m.d.comb += [
             self.i.ready.eq(rows.i.ready & sums.i.ready),

@@ -151,10 +151,8 @@ class VectorUnit(Shared):
                 used = uses[name] & ~new.opcode[1]
                 m.d.sync += [waits.eq(used), left[number].eq(used)]
             with m.Else():
-                m.d.sync += [
-                    waits.eq(waits & ~(checked & job.ready)),
-                    left[number].eq(still_left[number]),
-                ]
+                # The writer has no other job.
+                m.d.sync += [waits.eq(waits & ~checked), left[number].eq(still_left[number])]
             if name == "codes":
                 wiring.connect(m, chain.codes, writer.i)
                 m.d.comb += [
