@@ -14,7 +14,7 @@ from sim.accelerator.timing.transfers import READ, WRITE
 FEED = READ + 3
 """Cycles from an instruction to its first vector in the cores."""
 
-COLLECTED = WRITE + 1
+COLLECTED = WRITE + 2
 """Cycles from a core's last codes to the pulse that tells that they are in the buffer."""
 
 

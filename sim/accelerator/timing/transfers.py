@@ -13,7 +13,7 @@ from sim.accelerator.timing.station import Given, Station
 READ = 5
 """Cycles from a reader's job to its first word of the buffer."""
 
-WRITE = 3
+WRITE = 2
 """Cycles from a writer's last word to the pulse that tells that it is in the buffer."""
 
 GATHERED = 4
