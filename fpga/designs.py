@@ -11,15 +11,22 @@ from hw.macro.plan import MacroPlan
 from hw.ops.plan import MaxFinderPlan, SoftmaxPlan
 from sim.row import Point
 
+APART = (
+    "bank_*",
+    "target.memory",
+    "rescaler.channels",
+    "statistics.rows",
+    "quantize.buffer",
+    "tables.table_*",
+)
+"""Memories of which nobody reads a word in the cycle that writes it."""
+
 COMPACT = (
     # Products of one bit are gates.
     "proc",
     "alumacc *.product_sum/t:$mul",
-    # Nobody reads a word of these in the cycle that writes it.
-    "setparam -set COLLISION_X_MASK 1'1 *.bank_*/t:$memrd_v2 *.target.memory/t:$memrd_v2",
-    "setparam -set COLLISION_X_MASK 1'1 *.rescaler.channels/t:$memrd_v2 "
-    "*.statistics.rows/t:$memrd_v2 *.quantize.buffer/t:$memrd_v2 *.tables.table_*/t:$memrd_v2",
-    # What would be logic is as good in block RAM.
+    "setparam -set COLLISION_X_MASK 1'1 " + " ".join(f"*.{name}/t:$memrd_v2" for name in APART),
+    # Small enough for logic, of which there is less.
     'setattr -set ram_style "block" *.rescaler.channels/m:numbers* *.rescaler.reciprocal.*/m:table',
 )
 """What an accelerator needs of Yosys to fit its chip."""
