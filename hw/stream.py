@@ -29,12 +29,16 @@ class Buffer(wiring.Component):
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
-        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+        payload = Signal(self.shape, reset_less=True)
+        m.d.comb += [
+            self.i.ready.eq(~self.o.valid | self.o.ready),
+            self.o.payload.eq(payload),
+        ]
         with m.If(self.i.ready):
             m.d.sync += self.o.valid.eq(self.i.valid)
             # A payload that nobody reads is left alone, which saves its toggling.
             with m.If(self.i.valid):
-                m.d.sync += self.o.payload.eq(self.i.payload)
+                m.d.sync += payload.eq(self.i.payload)
         return m
 
 

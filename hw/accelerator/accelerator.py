@@ -22,8 +22,8 @@ from hw.accelerator.store_unit import StoreUnit
 from hw.accelerator.vector.units import VectorUnits
 from hw.accelerator.weight_unit import WeightUnit
 
-INNER = "unit"
-"""Clock domain of all but the control registers: it is reset after every program."""
+INNER = ("memory", "buffer", *UNITS)
+"""Clock domains of all but the control registers: they are reset after every program."""
 
 
 class Accelerator(wiring.Component):
@@ -58,16 +58,14 @@ class Accelerator(wiring.Component):
             word_bytes=machine.word_bytes,
             cores=machine.cores,
             bus_bytes=machine.bus_bytes,
+            parts=len(INNER),
         )
-        m.domains += ClockDomain(INNER, local=True)
-        m.d.comb += [
-            ClockSignal(INNER).eq(ClockSignal()),
-            ResetSignal(INNER).eq(ResetSignal() | control.reset),
-            self.interrupt.eq(control.interrupt),
-        ]
+        for name, reset in zip(INNER, control.resets, strict=True):
+            m.domains += ClockDomain(name, local=True)
+            m.d.comb += [ClockSignal(name).eq(ClockSignal()), ResetSignal(name).eq(reset)]
+        m.d.comb += self.interrupt.eq(control.interrupt)
         connect_slave(m, self, control.bus)
 
-        inner = DomainRenamer(INNER)
         memory = MemoryPort(machine.word_bytes, machine.bus_bytes, plan.latency)
         sequencer = Sequencer(machine.word_bytes, plan.address_bits, plan.queue_depth)
         units: dict[str, Any] = {
@@ -86,10 +84,10 @@ class Accelerator(wiring.Component):
             "vector": VectorUnits(plan.vector_plan, plan.vector_units),
             "engine": EngineUnit(plan.attention_spec, plan.engine_plan, plan.address_bits),
         }
-        m.submodules.memory = inner(memory)
-        m.submodules.sequencer = inner(sequencer)
+        m.submodules.memory = DomainRenamer("memory")(memory)
+        m.submodules.sequencer = DomainRenamer("sequencer")(sequencer)
         for name, unit in units.items():
-            m.submodules[name] = inner(unit)
+            m.submodules[name] = DomainRenamer(name)(unit)
         connect_master(m, self, memory.bus)
         wiring.connect(m, sequencer.memory, memory.fetch)
         wiring.connect(m, units["load"].memory, memory.load)
@@ -123,7 +121,7 @@ class Accelerator(wiring.Component):
             writes=len(writes),
             banks=machine.banks,
         )
-        m.submodules.buffer = inner(buffer)
+        m.submodules.buffer = DomainRenamer("buffer")(buffer)
         for ports, places in ((reads, buffer.reads), (writes, buffer.writes)):
             for port, place in zip(ports, places, strict=True):
                 wiring.connect(m, port, place)

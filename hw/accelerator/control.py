@@ -27,10 +27,11 @@ class Control(wiring.Component):
 
     Start: ``run`` is 1 from the next cycle on, and ``start`` for its first one. An end, a fault,
     the watchdog or a reset command takes ``run`` away at once and raises the interrupt; then
-    ``halt`` keeps the memory port from new bursts until it is ``drained``, and ``reset`` clears the
-    units for one cycle. A start that comes meanwhile waits for that. So every
-    program finds the machine as after power-on, whatever became of the one before. A reset command
-    with no program under way only clears the status.
+    ``halt`` keeps the memory port from new bursts until it is ``drained``, and ``resets`` clear the
+    units: one part after the other into reset, and when all are, out of it, so that no net goes to
+    all registers of a machine. A start that comes meanwhile waits for the last. So every program
+    finds the machine as after power-on, whatever became of the one before. A reset command with no
+    program under way only clears the status.
 
     A register is read in four cycles, a counter in up to 47, and written in two. Offsets without a
     register answer with a slave error; so do writes to registers that are only read. Writes take
@@ -40,13 +41,14 @@ class Control(wiring.Component):
     ----------
     configuration : what the register of that name reads as
     word_bytes, cores, bus_bytes : for the register ``geometry``
+    parts : of the machine, with a reset each
 
     Members
     -------
     bus : AXI4-Lite
     interrupt : level, until cleared
     run, start, program, arguments, memory_base, memory_size : for the machine
-    halt, reset : see above
+    halt, resets : see above
     drained : the memory port has nothing under way
     ended : the sequencer met the program's end, all units idle
     progress : an instruction ended or a word moved: the watchdog starts anew
@@ -55,7 +57,10 @@ class Control(wiring.Component):
     read_beats, written_beats : a memory beat moved
     """
 
-    def __init__(self, *, configuration: int, word_bytes: int, cores: int, bus_bytes: int) -> None:
+    def __init__(
+        self, *, configuration: int, word_bytes: int, cores: int, bus_bytes: int, parts: int = 1
+    ) -> None:
+        self.parts = parts
         self.constants = {
             "magic": table.MAGIC,
             "version": table.VERSION,
@@ -72,7 +77,7 @@ class Control(wiring.Component):
             "memory_base": Out(32),
             "memory_size": Out(32),
             "halt": Out(1),
-            "reset": Out(1),
+            "resets": Out(self.parts, init=-1),
             "drained": In(1),
             "ended": In(1),
             "progress": In(1),
@@ -118,6 +123,7 @@ class Control(wiring.Component):
         """From start to end, to a quiet bus, to a reset machine."""
         state, fault, unit = Signal(2), Signal(FAULT_BITS), Signal(4)
         draining, waiting = Signal(), Signal()
+        reset, cleared, clearing = Signal(), Signal(), Signal()
         # A cycle old; what has failed does not complete, so no end comes before its fault.
         found, faulty = Signal(FAULT_BITS), Signal(4)
         m.d.sync += found.eq(0)
@@ -138,10 +144,16 @@ class Control(wiring.Component):
             wanted.eq((written["control"] & data[0]) | waiting),
             aborted.eq(written["control"] & data[1]),
             self.halt.eq(draining),
-            self.reset.eq(draining & self.drained),
+            cleared.eq(self.resets.all()),
+            clearing.eq(self.resets.any()),
             values["status"].eq(Cat(state, draining, Const(0, 1), fault, unit)),
         ]
-        m.d.sync += self.start.eq(0)
+        m.d.sync += [
+            self.start.eq(0),
+            # Halted, so drained for good.
+            reset.eq(draining & self.drained & ~cleared),
+            self.resets.eq(Cat(reset, self.resets)),
+        ]
         with m.If(written["interrupt"]):
             m.d.sync += values["interrupt"][:2].eq(values["interrupt"] & ~data)
         with m.If(self.run):
@@ -159,7 +171,7 @@ class Control(wiring.Component):
             with m.Elif(self.ended):
                 m.d.sync += [state.eq(table.DONE), values["interrupt"][0].eq(1)]
         with m.Else():
-            with m.If(draining & self.drained):
+            with m.If(cleared):
                 m.d.sync += draining.eq(0)
             with m.If(aborted):
                 # A program that waited for its start has been stopped too.
@@ -172,8 +184,8 @@ class Control(wiring.Component):
                 with m.If(waiting):
                     m.d.sync += values["interrupt"][1].eq(1)
             with m.Elif(wanted):
-                m.d.sync += waiting.eq(draining)
-                with m.If(~draining):
+                m.d.sync += waiting.eq(draining | clearing)
+                with m.If(~draining & ~clearing):
                     m.d.sync += [
                         self.run.eq(1),
                         self.start.eq(1),

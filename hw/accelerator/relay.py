@@ -29,12 +29,13 @@ class Relay(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         i, o = self.i, self.o
+        payload = Signal(self.shape, reset_less=True)
         spare, holds = Signal(self.shape, reset_less=True), Signal()
-        m.d.comb += i.ready.eq(~holds)
+        m.d.comb += [i.ready.eq(~holds), o.payload.eq(payload)]
         with m.If(~o.valid | o.ready):
             m.d.sync += [o.valid.eq(i.valid | holds), holds.eq(0)]
             with m.If(i.valid | holds):
-                m.d.sync += o.payload.eq(Mux(holds, spare, i.payload))
+                m.d.sync += payload.eq(Mux(holds, spare, i.payload))
         with m.Elif(i.valid):
             m.d.sync += holds.eq(1)
         with m.If(i.valid & ~holds):

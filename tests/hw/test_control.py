@@ -15,6 +15,7 @@ from hw.accelerator.faults import Fault
 from hw.accelerator.layout import UNITS
 from sim.fast import watch
 
+PARTS = 3
 OFFSETS = table.offsets()
 
 
@@ -70,7 +71,7 @@ class Processor:
 
 def bench(body, seed=1, cycles=5000):
     """Run ``body(control, ctx, processor)`` on a control."""
-    control = Control(configuration=0xC0FFEE11, word_bytes=64, cores=16, bus_bytes=32)
+    control = Control(configuration=0xC0FFEE11, word_bytes=64, cores=16, bus_bytes=32, parts=PARTS)
     simulator = Simulator(control)
     simulator.add_clock(1e-6)
     watch(simulator, "r", control.bus.r)
@@ -135,9 +136,12 @@ def test_a_program_runs_once_and_raises_the_interrupt():
         await ctx.tick()
         ctx.set(control.ended, 0)
         assert not ctx.get(control.run) and ctx.get(control.interrupt)
-        assert ctx.get(control.halt) and ctx.get(control.reset)
-        await ctx.tick()
-        assert not ctx.get(control.halt) and not ctx.get(control.reset)
+        seen = []
+        while ctx.get(control.halt) or ctx.get(control.resets):
+            seen.append((ctx.get(control.halt), ctx.get(control.resets)))
+            await ctx.tick()
+        # All parts are in reset together, before the bus is let go and any of them leaves it.
+        assert seen == [(1, value) for value in (0, 0, 1, 3, 7)] + [(0, 7), (0, 6), (0, 4)]
         assert await processor.status() == (table.DONE, 0, 0, 0)
         assert await processor.read("interrupt") == 1
         await processor.write("interrupt", 2)
@@ -180,10 +184,10 @@ def test_a_fault_ends_a_program_and_the_next_start_waits_for_the_bus(unit, code)
         await processor.write("interrupt", 2)
         await processor.write("control", 1)
         for _ in range(20):
-            assert not ctx.get(control.run) and not ctx.get(control.reset)
+            assert not ctx.get(control.run) and not ctx.get(control.resets)
             await ctx.tick()
         ctx.set(control.drained, 1)
-        await ctx.tick().until(control.reset)
+        await ctx.tick().until(control.resets == 7)
         ctx.set(control.faults[unit], 0)
         await ctx.tick().until(control.start)
         assert await processor.status() == (table.RUNNING, 0, 0, 0)
@@ -253,6 +257,7 @@ def test_no_watchdog():
 async def first_cycle(control, ctx):
     """Start a program, without pauses, and stand in its first cycle."""
     bus = control.bus
+    await ctx.tick().until(control.resets == 0)
     ctx.set(bus.aw.p.addr, OFFSETS["control"])
     ctx.set(bus.w.payload, {"data": 1, "strb": 15})
     ctx.set(bus.b.ready, 1)

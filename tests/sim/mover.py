@@ -41,7 +41,7 @@ class Mover(wiring.Component):
         m.domains += ClockDomain(INNER, local=True)
         m.d.comb += [
             ClockSignal(INNER).eq(ClockSignal()),
-            ResetSignal(INNER).eq(ResetSignal() | control.reset),
+            ResetSignal(INNER).eq(control.resets),
             self.interrupt.eq(control.interrupt),
         ]
         sizes = (self.buffer_words, self.word_bytes)

@@ -112,6 +112,7 @@ class Decode(wiring.Component):
         flags = data.View(flags_layout(), i.flags)
         slots = data.View(row_slots_layout(), Value.cast(i.slots))
         found, known = Signal(settings_layout(plan)), Signal()
+        settings = Signal(settings_layout(plan), reset_less=True)
         loads = i.opcode[1]
         reduces = i.opcode[0] & ~loads
         elements = Mux(~loads & flags.counted, i.counts[1], slots.elements)
@@ -134,11 +135,12 @@ class Decode(wiring.Component):
             found.nothing.eq(~known | (i.counts[0] == 0) | (found.length == 0) | (elements == 0)),
             found.wrong_opcode.eq(~known & (i.counts[0] != 0)),
             self.i.ready.eq(~self.o.valid | self.o.ready),
+            self.o.payload.eq(settings),
         ]
         with m.If(self.i.ready):
             m.d.sync += self.o.valid.eq(self.i.valid)
             with m.If(self.i.valid):
-                m.d.sync += self.o.payload.eq(found)
+                m.d.sync += settings.eq(found)
         return m
 
 
