@@ -15,7 +15,7 @@ from hw.accelerator.faults import Fault
 from hw.accelerator.layout import UNITS
 from sim.fast import watch
 
-PARTS = 3
+PARTS = 9
 OFFSETS = table.offsets()
 
 
@@ -141,7 +141,9 @@ def test_a_program_runs_once_and_raises_the_interrupt():
             seen.append((ctx.get(control.halt), ctx.get(control.resets)))
             await ctx.tick()
         # All parts are in reset together, before the bus is let go and any of them leaves it.
-        assert seen == [(1, value) for value in (0, 0, 1, 3, 7)] + [(0, 7), (0, 6), (0, 4)]
+        enter = [(1, (1 << k) - 1) for k in range(PARTS + 1)]
+        leave = [(0, (1 << PARTS) - (1 << k)) for k in range(PARTS)]
+        assert seen == [(1, 0), *enter, *leave]
         assert await processor.status() == (table.DONE, 0, 0, 0)
         assert await processor.read("interrupt") == 1
         await processor.write("interrupt", 2)
@@ -163,9 +165,11 @@ def test_start_is_one_cycle_and_does_nothing_while_running():
         ctx.set(bus.w.valid, 1)
         ctx.set(bus.b.ready, 1)
         for _ in range(20):
-            _, _, start, running = await ctx.tick().sample(control.start, control.run)
+            _, _, start, running, resets = await ctx.tick().sample(
+                control.start, control.run, control.resets
+            )
             starts += start
-            assert not start or running
+            assert not start or (running and not resets)
         assert starts == 1
 
     bench(body)
@@ -187,7 +191,7 @@ def test_a_fault_ends_a_program_and_the_next_start_waits_for_the_bus(unit, code)
             assert not ctx.get(control.run) and not ctx.get(control.resets)
             await ctx.tick()
         ctx.set(control.drained, 1)
-        await ctx.tick().until(control.resets == 7)
+        await ctx.tick().until(control.resets.all())
         ctx.set(control.faults[unit], 0)
         await ctx.tick().until(control.start)
         assert await processor.status() == (table.RUNNING, 0, 0, 0)
