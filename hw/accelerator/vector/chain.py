@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, signed, unsigned
+from amaranth.hdl import Module, Signal, signed, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.layout import word_layout
+from hw.accelerator.relay import Relay
 from hw.accelerator.vector.code_words import CodeWords
 from hw.accelerator.vector.combiner import Combiner, wide_row_layout
 from hw.accelerator.vector.decode import settings_layout
@@ -18,14 +19,14 @@ from hw.accelerator.vector.results import Results
 from hw.accelerator.vector.row_softmax import RowSoftmax
 from hw.accelerator.vector.tables import Tables, loaded_layout
 from hw.ops.row import row_layout
-from hw.stream import Fork, Queue
+from hw.stream import Fork
 
 
 class Chain(wiring.Component):
     """Combine or fold, scale or softmax, table, and both kinds of outputs.
 
     Throughput is one word per cycle of each stage; latency the sum of theirs, and a cycle for each
-    of the ``QUEUES`` between them, so that no stage waits for more than the next one in a cycle.
+    of the ``RELAYS`` between them, so that no stage waits for more than the next one in a cycle.
 
     Members
     -------
@@ -39,7 +40,7 @@ class Chain(wiring.Component):
     busy : something is inside that nobody asked for
     """
 
-    QUEUES = 3
+    RELAYS = 3
 
     def __init__(self, plan: VectorPlan) -> None:
         self.plan = plan
@@ -64,12 +65,12 @@ class Chain(wiring.Component):
         m = Module()
         plan, flags = self.plan, self.settings.flags
         m.submodules.combiner = combiner = Combiner(plan)
-        m.submodules.combined = combined = Queue(wide_row_layout(plan.lanes), 2)
+        m.submodules.combined = combined = Relay(wide_row_layout(plan.lanes))
         m.submodules.rescaler = rescaler = Rescaler(plan)
         row = row_layout(signed(16), plan.lanes)
-        m.submodules.scaled = scaled = Queue(row, 2)
+        m.submodules.scaled = scaled = Relay(row)
         m.submodules.tables = tables = Tables(plan)
-        m.submodules.found = found = Queue(row, 2)
+        m.submodules.found = found = Relay(row)
         m.submodules.fork = fork = Fork(row, 2)
         m.submodules.results = results = Results(plan)
         m.submodules.code_words = code_words = CodeWords(plan)
@@ -115,13 +116,18 @@ class Chain(wiring.Component):
                     scaled.i.valid.eq(softmax.o.valid),
                     softmax.o.ready.eq(scaled.i.ready),
                 ]
-        results_asked = flags.rows | flags.argmax | flags.top_k
+        results_asked, codes_asked = Signal(), Signal()
+        # A word comes several cycles after its instruction.
+        m.d.sync += [
+            results_asked.eq(flags.rows | flags.argmax | flags.top_k),
+            codes_asked.eq(flags.codes),
+        ]
         m.d.comb += [
             results.i.payload.eq(fork.o[0].payload),
             results.i.valid.eq(fork.o[0].valid & results_asked),
             fork.o[0].ready.eq(results.i.ready | ~results_asked),
             code_words.i.payload.eq(fork.o[1].payload),
-            code_words.i.valid.eq(fork.o[1].valid & flags.codes),
-            fork.o[1].ready.eq(code_words.i.ready | ~flags.codes),
+            code_words.i.valid.eq(fork.o[1].valid & codes_asked),
+            fork.o[1].ready.eq(code_words.i.ready | ~codes_asked),
         ]
         return m

@@ -7,13 +7,13 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.spec import RowScaleSpec
+from hw.accelerator.relay import Relay
 from hw.accelerator.vector.collector import Collector, part_layout
 from hw.accelerator.vector.decode import row_slots, settings_layout
 from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.plan import QuantizeRowsPlan
 from hw.ops.quantize_rows import QuantizeRows
 from hw.ops.row import row_layout
-from hw.stream import Queue
 
 CODE_BITS = 8
 
@@ -57,7 +57,10 @@ class CodeWords(wiring.Component):
             quantize.settings.p.exponent_offset.eq(slots.code_offset),
             quantize.i.payload.eq(self.i.payload),
         ]
-        with m.If(flags.raw):
+        # A word comes several cycles after its instruction.
+        raw = Signal()
+        m.d.sync += raw.eq(flags.raw)
+        with m.If(raw):
             m.d.comb += [
                 codes.valid.eq(self.i.valid),
                 codes.p.data.eq(Cat(x[:CODE_BITS] for x in self.i.p.data)),
@@ -73,8 +76,8 @@ class CodeWords(wiring.Component):
                 codes.p.last.eq(quantize.o.p.last),
                 quantize.o.ready.eq(codes.ready),
             ]
-        m.submodules.kept = kept = Queue(beat, 2)
-        m.submodules.scales = scales = Queue(quantize.scales.payload.shape(), 2)
+        m.submodules.kept = kept = Relay(beat)
+        m.submodules.scales = scales = Relay(quantize.scales.payload.shape())
         wiring.connect(m, quantize.scales, scales.i)
         m.d.comb += [
             kept.i.valid.eq(codes.valid),

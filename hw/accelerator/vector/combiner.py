@@ -89,13 +89,16 @@ class Combiner(wiring.Component):
         # The word of c, while that of d comes.
         first, waits, keeps = Signal(8 * self.plan.word_bytes, reset_less=True), Signal(), Signal()
         uses_b, uses_c, taken = Signal(), Signal(), Signal()
-        m.d.comb += [
+        # A word comes several cycles after its instruction.
+        m.d.sync += [
             lstm.eq(combine == Combine.CELL),
             gru.eq(combine == Combine.GRU),
             adds.eq(combine == Combine.ADD),
             folds.eq(is_opcode(settings, Opcode.REDUCE)),
-            uses_b.eq(combine != Combine.PASS),
-            uses_c.eq(lstm | gru),
+            uses_b.eq(settings.reads_b),
+            uses_c.eq(settings.reads_c),
+        ]
+        m.d.comb += [
             keeps.eq(lstm & ~waits & self.c.valid),
             joined.valid.eq(
                 self.a.valid & (~uses_b | self.b.valid) & (~uses_c | (self.c.valid & (gru | waits)))
@@ -120,7 +123,6 @@ class Combiner(wiring.Component):
             beats.part(x) for x in (self.a.p.data, self.b.p.data, self.c.p.data, first)
         )
         grows, largest, finer = Signal(), settings.flags.maximum, Signal(4)
-        # A word comes several cycles after its instruction.
         m.d.sync += finer.eq(~row_slots(settings).cell_fraction_bits & lstm.replicate(4))
         m.d.comb += grows.eq(folds & ~start & ~largest)
         for lane in range(lanes):
@@ -170,7 +172,6 @@ class Combiner(wiring.Component):
         ]
         if plan.beats > 1:
             few = Signal.like(beat)
-            # A word comes several cycles after its instruction.
             m.d.sync += few.eq(final_beat(plan, settings.tail))
             m.d.comb += final.eq(beat == Mux(last_word, few, plan.beats - 1))
             with m.If(ends):

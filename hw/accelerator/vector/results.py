@@ -55,7 +55,10 @@ class Results(wiring.Component):
         ]
         m.submodules.words = words = Collector(16 * plan.lanes, plan.beats)
         m.d.comb += [words.i.p.data.eq(Value.cast(i.p.data)), words.i.p.last.eq(i.p.last)]
-        with m.If(flags.argmax):
+        # A word comes several cycles after its instruction.
+        argmax = Signal()
+        m.d.sync += argmax.eq(flags.argmax)
+        with m.If(argmax):
             m.d.comb += [
                 seen.i.valid.eq(i.valid),
                 i.ready.eq(seen.i.ready),

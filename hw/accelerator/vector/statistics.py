@@ -6,13 +6,14 @@ from amaranth.hdl import Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hw.accelerator.relay import Relay
 from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.row import row_layout
 from hw.ops.row_buffer import RowBuffer
 from hw.ops.row_moments import RowMoments, moments_layout, settings_layout
 from hw.ops.row_moments import length_bits as row_length_bits
 from hw.ops.row_sums import RowSums
-from hw.stream import Buffer, Queue
+from hw.stream import Buffer
 
 
 def measured_layout(plan: VectorPlan) -> data.StructLayout:
@@ -58,7 +59,7 @@ class Statistics(wiring.Component):
         m.submodules.rows = rows = RowBuffer(
             self.i.payload.shape(), plan.groups + self.latency(plan)
         )
-        m.submodules.kept = kept = Queue(self.i.payload.shape(), 2)
+        m.submodules.kept = kept = Relay(self.i.payload.shape())
         m.submodules.moments = moments = Buffer(moments_layout(plan.norm))
         wiring.connect(m, rows.o, kept.i)
         m.d.comb += [

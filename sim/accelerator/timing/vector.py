@@ -106,7 +106,7 @@ class VectorTiming:
     def _chain(self, one: Instruction, beats: int) -> float:
         """From the first word asked for to the last one written, without the beats themselves."""
         plan = self.plan
-        cycles = READ + 2 + Combiner.STAGES + Chain.QUEUES + Tables.STAGES
+        cycles = READ + 2 + Combiner.STAGES + Chain.RELAYS + Tables.STAGES
         if one["scale"] == Scale.SOFTMAX and plan.softmax is not None:
             cycles += Softmax.latency(plan.softmax, plan.softmax_plan) + 2 * beats
         else:
