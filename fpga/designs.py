@@ -18,6 +18,11 @@ APART = (
     "statistics.rows",
     "quantize.buffer",
     "tables.table_*",
+    "engine.query_buffer",
+    "engine.softmax",
+    "engine.context",
+    "engine.result.words",
+    "engine.result.rows",
 )
 """Memories of which nobody reads a word in the cycle that writes it."""
 
@@ -27,7 +32,8 @@ COMPACT = (
     "alumacc *.product_sum/t:$mul",
     "setparam -set COLLISION_X_MASK 1'1 " + " ".join(f"*.{name}/t:$memrd_v2" for name in APART),
     # Small enough for logic, of which there is less.
-    'setattr -set ram_style "block" *.rescaler.channels/m:numbers* *.rescaler.reciprocal.*/m:table',
+    'setattr -set ram_style "block" *.rescaler.channels/m:numbers*',
+    'setattr -set rom_style "block" *.line/m:table *.fraction/m:table *.quantize/m:table',
 )
 """What an accelerator needs of Yosys to fit its chip."""
 
@@ -92,7 +98,7 @@ ECP5 = _designs(
         memory_bytes=1 << 17,
         megahertz=15,
         tables=33_000,
-        memories=88,
+        memories=95,
         multipliers=59,
         synthesis=NARROW,
         before=COMPACT,
@@ -105,7 +111,7 @@ ECP5 = _designs(
         memory_bytes=50 << 12,
         megahertz=15,
         tables=35_500,
-        memories=138,
+        memories=145,
         multipliers=59,
         synthesis=NARROW,
         before=COMPACT,

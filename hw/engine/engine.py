@@ -183,11 +183,14 @@ class Engine(wiring.Component):
         starts = reads & ~reading.context & reading.first & (reading.row == 0)
         mask = held(m, starts, "mask", loader.mask)
         limit = held(m, ALWAYS, "limit", sequencer.ahead + command.row)
+        # A word of a memory is late for a multiplier.
+        row_scale = held(m, ALWAYS, "row_scale", buffer.scale)
+        multiplier = held(m, ALWAYS, "multiplier", job.score_multiplier)
         scale = head_scale(
-            *(m, "head_scale", spec.requantize, job.score_multiplier),
-            *(buffer.scale.mantissa, buffer.scale.exponent),
+            *(m, "head_scale", spec.requantize, multiplier),
+            *(row_scale.mantissa, row_scale.exponent),
         )
-        scale = held(m, ALWAYS, "scale", scale, len(commands) - 3)
+        scale = held(m, ALWAYS, "scale", scale, len(commands) - 4)
         visible = Cat(~job.causal | (limit >= column) for column in range(spec.key_block))
         m.d.comb += [
             softmax.valid.eq(done & ~made.context & made.last),

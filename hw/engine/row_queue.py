@@ -12,7 +12,7 @@ class RowQueue(wiring.Component):
     """First in, first out, in a memory that is read a cycle ahead; it holds ``2**place_bits``.
 
     Latency is two cycles, throughput one transfer per cycle. As ``hw.ops.row_buffer.RowBuffer``,
-    but nobody asks whether it is full.
+    collisions of reading and writing included, but nobody asks whether it is full.
 
     Members
     -------

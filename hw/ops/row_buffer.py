@@ -11,7 +11,8 @@ from amaranth.lib.wiring import In, Out
 class RowBuffer(wiring.Component):
     """First in, first out, as ``hw.stream.Queue``, but of a memory with a registered read.
 
-    Latency is two cycles, throughput one transfer per cycle; ``depth`` transfers fit.
+    Latency is two cycles, throughput one transfer per cycle; ``depth`` transfers fit. What is read
+    in the cycle that writes it is read again before it is given.
 
     Members
     -------
