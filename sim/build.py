@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from sim.blocks import Block
 from sim.verilator import Verilator, find
 
 CACHE = Path(__file__).resolve().parent.parent / "build" / "verilator"
@@ -18,6 +20,7 @@ EXECUTABLE = "simulation"
 # Amaranth leaves it to Verilog to widen and truncate, and writes signals of no bits as [-1:0].
 # Every other warning is an error.
 _WARNINGS = ("-Wno-WIDTH", "-Wno-ASCRANGE")
+_COMMON = ("-O3", "--quiet", *_WARNINGS)
 # Only the ports of the top stay visible; everything else may be optimised away.
 _PUBLIC = ("--no-public-flat-rw", "--public-depth", "1")
 
@@ -36,6 +39,8 @@ class Recipe:
         Name of that module.
     main
         C++ text with ``main``.
+    blocks, glue
+        Modules that ``verilog`` calls as models of their own, and the C++ text in between.
     vpi
         Whether ports are reached by VPI, as cocotb does.
     link
@@ -51,6 +56,8 @@ class Recipe:
     verilog: str
     main: str
     top: str = "top"
+    blocks: tuple[Block, ...] = ()
+    glue: str = ""
     vpi: bool = False
     link: str = ""
     flags: tuple[str, ...] = ()
@@ -61,8 +68,7 @@ class Recipe:
         """Arguments of Verilator, apart from files and folders."""
         return [
             *("--cc", "--exe", "--top-module", self.top, "--prefix", "Vtop", "-o", EXECUTABLE),
-            *("-O3", "--quiet"),
-            *_WARNINGS,
+            *_COMMON,
             *(("--vpi", *_PUBLIC) if self.vpi else ()),
             *(("-LDFLAGS", self.link) if self.link else ()),
             *(("--trace",) if self.waves else ()),
@@ -72,19 +78,16 @@ class Recipe:
     @property
     def runtime(self) -> str:
         """Name of the variant of Verilator's runtime that this build links."""
-        blocks = "-blocks" if self.hierarchical else ""
+        blocks = "-blocks" if self.blocks else ""
         return f"{'vpi' if self.vpi else 'plain'}-{'waves' if self.waves else 'silent'}{blocks}"
-
-    @property
-    def hierarchical(self) -> bool:
-        """Whether modules marked as blocks are compiled by themselves, once each."""
-        return "--hierarchical" in self.flags
 
     def digest(self, verilator: Verilator) -> str:
         """Hash of everything that decides the executable."""
         parts = [
             self.verilog,
             self.main,
+            *((self.glue,) if self.blocks else ()),
+            *(f"{block.prefix} {block.name} {block.verilog}" for block in self.blocks),
             self.optimize,
             *self.arguments(),
             str(verilator.version),
@@ -127,33 +130,50 @@ def _publish(done: Path, folder: Path) -> None:
 def _compile(recipe: Recipe, verilator: Verilator, work: Path, cache: Path) -> None:
     (work / "top.v").write_text(recipe.verilog)
     (work / "main.cpp").write_text(recipe.main)
-    _run(
-        [str(verilator.path), *recipe.arguments(), "-Mdir", ".", "main.cpp", "top.v"],
-        verilator,
-        work,
-    )
+    sources = ["main.cpp", "top.v"]
+    if recipe.blocks:
+        (work / "glue.cpp").write_text(recipe.glue)
+        sources += ["glue.cpp", *(_archive(block) for block in recipe.blocks)]
+    commands = [[*recipe.arguments(), "-Mdir", ".", *sources]]
+    for block in recipe.blocks:
+        (work / f"{block.prefix}.v").write_text(block.verilog)
+        names = ("--top-module", block.name, "--prefix", block.prefix, "-Mdir", block.prefix)
+        commands.append(["--cc", *names, *_COMMON, f"{block.prefix}.v"])
+
+    def verilate(arguments: list[str]) -> None:
+        _run([str(verilator.path), *arguments], verilator, work)
+
+    # Half of the time of a build, by one thread each.
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(verilate, commands))
     # Verilator's own runtime is the same in every build and half of the compiler's time.
     runtime = cache / f"runtime-{'.'.join(map(str, verilator.version))}-{recipe.runtime}"
     if runtime.exists():
         for runtime_object in runtime.iterdir():
             shutil.copyfile(runtime_object, work / runtime_object.name)
-    _run(
-        [
-            *("make", "--no-print-directory", "-j2"),
-            *(("-f", "Vtop_hier.mk", "hier_build") if recipe.hierarchical else ()),
-            *(() if recipe.hierarchical else ("-f", "Vtop.mk", EXECUTABLE)),
-            *verilator.make_flags,
-            f"OPT_FAST={recipe.optimize}",
-        ],
-        verilator,
-        work,
-    )
+    models = [(block.prefix, f"{block.prefix}__ALL.a") for block in recipe.blocks]
+    for prefix, product in (*models, ("Vtop", EXECUTABLE)):
+        folder = "." if product == EXECUTABLE else prefix
+        _run(
+            [
+                *("make", "--no-print-directory", "-j2", "-C", folder),
+                *("-f", f"{prefix}.mk", product),
+                *verilator.make_flags,
+                f"OPT_FAST={recipe.optimize}",
+            ],
+            verilator,
+            work,
+        )
     if not runtime.exists():
         made = work / "runtime"
         made.mkdir()
         for runtime_object in work.glob("verilated*.o"):
             shutil.copyfile(runtime_object, made / runtime_object.name)
         _publish(made, runtime)
+
+
+def _archive(block: Block) -> str:
+    return f"{block.prefix}/{block.prefix}__ALL.a"
 
 
 def _run(command: list[str], verilator: Verilator, work: Path) -> None:

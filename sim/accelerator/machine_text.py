@@ -9,15 +9,16 @@ from amaranth.lib import wiring
 
 from hw.accelerator.plan import AcceleratorPlan
 from hw.verilog import VerilogPlatform, emit
+from sim.blocks import MARK
 from sim.build import CACHE
 from sim.macro_columns import with_columns
 from sim.native import apart
 from sim.sources import rtl_hash
 
-BLOCK = "core_"
+BLOCKS = ("core_", "vector_")
 """First letters of modules that are compiled by themselves, once for all of their places."""
 
-KEPT = ("macro_", "bank_", "column_", "vector_")
+KEPT = ("macro_", "bank_", "column_")
 """First letters of modules that keep their own functions."""
 
 _VISIBLE = r"\1 /*verilator public_flat_rd*/"
@@ -68,7 +69,7 @@ def for_verilator(verilog: str) -> str:
     verilog = _INITIAL.sub(lambda block: _ZERO.sub("", block[0]), verilog)
     # What depends on no signal is no event: it would never be assigned.
     verilog = re.sub(r"always @\*\n(?= +\S+ ?(?:\[[\d:]+\] )?= \d+'h)", "initial\n", verilog)
-    head = rf"^(module {BLOCK}[^;.]*;)"
-    verilog = re.sub(head, r"\1 /*verilator hier_block*/", verilog, flags=re.M)
+    head = rf"^(module (?:{'|'.join(BLOCKS)})[^;.]*;)"
+    verilog = re.sub(head, rf"\1 {MARK}", verilog, flags=re.M)
     verilog = _COUNTERS.sub(lambda module: _COUNTER.sub(_VISIBLE, module[0]), verilog)
     return _ALLOWED + apart(verilog, *KEPT)
