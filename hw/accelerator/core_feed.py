@@ -10,7 +10,7 @@ from hw.accelerator.core_passes import group_rows, last_group, last_rows, member
 from hw.accelerator.layout import COUNT_BITS, read_signature
 from hw.accelerator.reader import Reader
 from hw.accelerator.relay import Relay
-from hw.stream import Fork
+from hw.stream import Fork, Queue
 
 
 def vector_layout(cores: int, word_bytes: int, row_bits: int, set_bits: int) -> data.StructLayout:
@@ -70,8 +70,9 @@ class CoreFeed(wiring.Component):
         m = Module()
         layout = self.i.payload.shape()
         m.submodules.fork = fork = Fork(layout, 2)
-        m.submodules.asked = asked = Relay(layout)
-        m.submodules.given = given = Relay(layout)
+        # Passes are more than two cycles apart, so a place for one is enough.
+        m.submodules.asked = asked = Queue(layout, 1)
+        m.submodules.given = given = Queue(layout, 1)
         m.submodules.vectors = vectors = Relay(self.o.payload.shape())
         m.submodules.reader = reader = Reader(self.address_bits, self.word_bytes)
         wiring.connect(m, wiring.flipped(self.i), fork.i)

@@ -19,7 +19,7 @@ class Reader(wiring.Component):
     """Asks for each word of a job's rows in order and gives them on, zeros behind a row's end.
 
     Throughput is one word per cycle, jobs following each other without a gap; latency about five
-    cycles. ``ready`` of the words and of the requests ends in a register.
+    cycles. ``ready`` of the words ends in a register; that of the requests should come from one.
 
     Parameters
     ----------
@@ -44,17 +44,15 @@ class Reader(wiring.Component):
         m = Module()
         port, moves = self.port, Signal()
         walk = walk_rows(m, self.jobs, moves, self.address_bits)
-        # An address that the buffer does not take at once waits beside the walk.
-        address, holds = Signal(self.address_bits, reset_less=True), Signal()
         # Whether the marks have room is known a cycle ahead.
         ahead, next_ahead, room = Signal(range(AHEAD + 1)), Signal(range(AHEAD + 1)), Signal(init=1)
         tail = walk.job.tail
         marks = data.StructLayout({"last": 1, "done": 1, "tail": tail.shape().width})
         m.submodules.marks = queue = Queue(marks, AHEAD)
         m.d.comb += [
-            moves.eq(walk.active & room & ~holds),
-            port.requests.valid.eq(moves | holds),
-            port.requests.payload.eq(Mux(holds, address, walk.address)),
+            port.requests.valid.eq(walk.active & room),
+            port.requests.payload.eq(walk.address),
+            moves.eq(port.requests.valid & port.requests.ready),
             queue.i.valid.eq(moves),
             queue.i.p.last.eq(walk.last),
             queue.i.p.done.eq(walk.done),
@@ -62,12 +60,9 @@ class Reader(wiring.Component):
         ]
         m.d.comb += next_ahead.eq(ahead + moves - (port.words.valid & port.words.ready))
         m.d.sync += [
-            holds.eq(port.requests.valid & ~port.requests.ready),
             ahead.eq(next_ahead),
             room.eq(next_ahead != AHEAD),
         ]
-        with m.If(moves):
-            m.d.sync += address.eq(walk.address)
 
         left = queue.o.p.tail
         content: Value = port.words.payload
