@@ -67,7 +67,6 @@ class Top(Elaboratable):
         else:
             dividers = ice40_dividers(self.board.clock, wanted)
             m.submodules.pll = ice40_pll(pad.io, clock, locked, dividers)
-        platform.add_clock_constraint(clock, wanted)
         m.domains.start = ClockDomain("start", local=True)
         m.domains.sync = ClockDomain("sync")
         left = Signal(range(RESET_CYCLES), init=RESET_CYCLES - 1)

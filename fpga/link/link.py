@@ -10,9 +10,9 @@ from amaranth.lib.wiring import In, Out
 from fpga.link.access import Access
 from fpga.link.bus import WORD_BITS, BusSignature
 from fpga.link.frame import IDENTITY_WORDS, MOST_WORDS, Opcode, Status
-from fpga.link.framing import RECEIVED, Deframer, Framer
+from fpga.link.framing import RECEIVED, SENT, Deframer, Framer
 from fpga.link.request_reader import RequestReader
-from hw.stream import Buffer
+from hw.stream import Buffer, Queue
 
 
 class Link(wiring.Component):
@@ -50,9 +50,12 @@ class Link(wiring.Component):
         wiring.connect(m, deframer.o, received.i)
         wiring.connect(m, received.o, reader.i)
         wiring.connect(m, access.bus, wiring.flipped(self.bus))
+        # A line takes a byte in many cycles: whether it does so now is no matter of this one.
+        m.submodules.answers = answers = Queue(SENT, 1)
+        wiring.connect(m, answers.o, framer.i)
         wiring.connect(m, framer.o, wiring.flipped(self.o))
 
-        head, sent = reader.o.p, framer.i
+        head, sent = reader.o.p, answers.i
         index, byte = Signal(range(MOST_WORDS + 1)), Signal(2)
         status, word = Signal(8), Signal(WORD_BITS, reset_less=True)
         writes, names = head.opcode == Opcode.WRITE, head.opcode == Opcode.IDENTIFY

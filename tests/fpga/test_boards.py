@@ -60,7 +60,8 @@ def test_every_board_has_a_clock_and_a_serial_line(one):
     constraints = files["top.lpf" if one.chip.family == "ecp5" else "top.pcf"].decode()
     line = "adapter" if one.uart else "uart"
     assert f"{line}_0__rx" in constraints and f"{line}_0__tx" in constraints
-    assert f"{design.megahertz}" in constraints
+    # nextpnr derives the clock behind the PLL from the one before it.
+    assert f"{one.clock / 1e6:g}" in constraints
     assert all(f"{name}_0" in constraints for name in one.enables)
     cell = "EHXPLLL" if one.chip.family == "ecp5" else "SB_PLL40_PAD"
     assert cell in files["top.il"].decode()
