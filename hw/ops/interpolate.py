@@ -49,7 +49,7 @@ class Interpolation(Shared):
     y : value of ``spec.function``, ``STAGES`` stages later
     """
 
-    STAGES = 3
+    STAGES = 4
 
     def __init__(self, spec: TableSpec) -> None:
         self.spec = spec
@@ -74,10 +74,11 @@ class Interpolation(Shared):
         )
         read = table.read_port(domain="comb")
         m.d.comb += read.addr.eq(index)
-        segment = held(m, self.enable, "segment", read.data)
+        # A memory has its words late in a cycle.
+        segment = held(m, self.enable, "segment", read.data, 2)
         product: Value = Const(0, 0)
         if spec.remainder_bits:
-            remainder = held(m, self.enable, "remainder", remainder)
+            remainder = held(m, self.enable, "remainder", remainder, 2)
             product = held(m, self.enable, "product", segment.rise * remainder)
         base = held(m, self.enable, "base", segment.base)
         y = line(base, product, spec.remainder_bits, falls=falls)
