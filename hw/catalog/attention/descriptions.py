@@ -16,7 +16,7 @@ def _engine(spec: AttentionSpec, plan: EnginePlan) -> Description:
         function="o = softmax(requantise(Q K^T)) V of one head; scores are logarithms to the base "
         f"2 with {spec.score_fraction_bits} fraction bits, keys are walked in blocks of "
         f"{block}",
-        latency="about 20 cycles from a query's last product to its first result",
+        latency="about 22 cycles from a query's last product to its first result",
         throughput=f"{plan.lanes * block} products in a cycle from {block} queries a job on",
         rules=(
             f"A job has 1 to {plan.rows} queries and 1 to {plan.longest} keys.",
