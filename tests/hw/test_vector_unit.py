@@ -10,6 +10,7 @@ from golden.operator_spec import LayerNormSpec
 from golden.ops.interpolate import interpolate
 from golden.table_spec import TableSpec
 from hw.accelerator.faults import Fault
+from hw.accelerator.plan import PLANS
 from hw.accelerator.vector.fields import Combine, Opcode, Scale
 from hw.accelerator.vector.plan import VectorPlan
 from hw.ops.interpolate import segments
@@ -40,6 +41,15 @@ def unit(request, simulator):
         expected.check(result)
 
     return check
+
+
+def test_lanes_divide_a_word():
+    with pytest.raises(ValueError, match="beats must be a power of two up to the 8 elements"):
+        replace(PLAN, beats=3)
+    tiny = PLANS["tiny"]
+    assert replace(tiny, vector_lanes=2).vector_plan.beats == tiny.machine.lanes // 2
+    with pytest.raises(ValueError, match="vector_lanes must divide the 8 elements of a word"):
+        replace(tiny, vector_lanes=3)
 
 
 def shown(one):
