@@ -27,9 +27,7 @@ APART = (
 """Memories of which nobody reads a word in the cycle that writes it."""
 
 COMPACT = (
-    # Products of one bit are gates.
     "proc",
-    "alumacc *.product_sum/t:$mul",
     "setparam -set COLLISION_X_MASK 1'1 " + " ".join(f"*.{name}/t:$memrd_v2" for name in APART),
     # Small enough for logic, of which there is less.
     'setattr -set ram_style "block" *.rescaler.channels/m:numbers*',
@@ -40,11 +38,10 @@ COMPACT = (
 NARROW = ("-nowidelut",)
 """Tables of four inputs only: those put together to larger ones crowd the wires around them."""
 
-CONGESTED = ("--router", "router2")
-"""Wires that many want go to those who want them most, round by round."""
-
-ROUTING = (*CONGESTED, "--no-tmdriv", "--placer-heap-beta", "0.9")
-"""Cells where their wires are shortest, whatever the clock: for what does not route otherwise."""
+LARGE = ("--placer", "static", "--router", "router2")
+"""Placed as charges that push each other apart, its wires are two thirds as long as nextpnr's
+default makes them, which does not route; wires that many want go, round by round, to those who want
+them most."""
 
 LOCAL = ("techmap -max_iter 1 -map distributed_ram.v",)
 """Eight thousand address pins of small memories without a wire to the chip's one zero."""
@@ -91,32 +88,33 @@ ECP5 = _designs(
         tables=17_000,
         multipliers=108,
         by_turns=True,
+        routing=LARGE,
     ),
     AcceleratorDesign(
         name="accelerator",
         config="images",
         memory_bytes=1 << 17,
-        megahertz=15,
+        megahertz=50,
         tables=33_000,
         memories=95,
         multipliers=59,
         synthesis=NARROW,
         before=COMPACT,
         after=LOCAL,
-        routing=CONGESTED,
+        routing=LARGE,
     ),
     AcceleratorDesign(
         name="accelerator-words",
         config="words",
         memory_bytes=50 << 12,
-        megahertz=15,
+        megahertz=50,
         tables=35_500,
         memories=145,
         multipliers=59,
         synthesis=NARROW,
         before=COMPACT,
         after=LOCAL,
-        routing=ROUTING,
+        routing=LARGE,
     ),
 )
 
