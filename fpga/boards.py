@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fpga.design import Design
@@ -17,13 +17,18 @@ SIMULATED_DIVISOR = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Chip:
-    """An FPGA: its look-up tables of four inputs, block memories, multipliers."""
+    """An FPGA: its look-up tables of four inputs, block memories, multipliers.
+
+    quick
+        Of the quickest speed grade of its family.
+    """
 
     name: str
     family: str
     tables: int
     memories: int
     multipliers: int
+    quick: bool = False
 
 
 CHIPS = {
@@ -31,8 +36,17 @@ CHIPS = {
     for chip in (
         # The 12F is the 25F's silicon, and nextpnr uses all of it.
         Chip(name="LFE5U-12F", family="ecp5", tables=24_288, memories=56, multipliers=28),
-        Chip(name="LFE5U-25F", family="ecp5", tables=24_288, memories=56, multipliers=28),
-        Chip(name="LFE5UM5G-45F", family="ecp5", tables=43_848, memories=108, multipliers=72),
+        Chip(
+            name="LFE5U-25F", family="ecp5", tables=24_288, memories=56, multipliers=28, quick=True
+        ),
+        Chip(
+            name="LFE5UM5G-45F",
+            family="ecp5",
+            tables=43_848,
+            memories=108,
+            multipliers=72,
+            quick=True,
+        ),
         Chip(name="LFE5U-85F", family="ecp5", tables=83_640, memories=208, multipliers=156),
         Chip(name="iCE40UP5K", family="ice40", tables=5_280, memories=30, multipliers=8),
     )
@@ -74,10 +88,12 @@ class Board:
 
     @property
     def designs(self) -> Mapping[str, Design]:
-        """Designs by name, those that ask for more than is on the chip left out."""
+        """Designs by name with the chip's clock, those that ask for more than it has left out."""
         chip = self.chip
         return {
-            name: design
+            name: replace(design, megahertz=design.quick_megahertz)
+            if chip.quick and design.quick_megahertz
+            else design
             for name, design in FAMILIES[chip.family].items()
             if design.tables <= chip.tables
             and design.memories <= chip.memories

@@ -46,6 +46,7 @@ class Report:
     asked_megahertz: float
     megahertz: float
     path: list[str]
+    seed: int
     bitstream: str
 
 
@@ -54,16 +55,15 @@ def folder_of(board: Board, design: Design) -> Path:
     return ROOT / board.name / design.name
 
 
-def build(board: Board, design: Design, seed: int | None = None) -> Report:
+def build(board: Board, design: Design, seed: int = 1) -> Report:
     """Make the bitstream and return its report, which is also kept beside it.
 
-    Cells are placed with ``seed``, by default the design's.
+    Cells are placed with ``seed``.
 
     The folder holds every file and log of the tools; what was built of the same files is not built
     again. Raise ``ClockMissed`` if the design routed but is slower than its clock, ``ToolError`` if
     it does not fit.
     """
-    seed = design.seed if seed is None else seed
     folder = folder_of(board, design)
     files = make_files(board, design)
     digest = _digest(files, [seed, *design.routing])
@@ -76,7 +76,7 @@ def build(board: Board, design: Design, seed: int | None = None) -> Report:
         tools.run("yosys", ["-l", f"{NAME}.rpt", f"{NAME}.ys"], folder, "yosys.log")
         route = _ecp5 if board.chip.family == "ecp5" else _ice40
         bitstream = route(board, folder, _options(design, seed))
-        report = read_report(board, design, folder, bitstream)
+        report = read_report(board, design, folder, bitstream, seed)
         kept = json.dumps({"digest": digest, "report": asdict(report)}, indent=2) + "\n"
         write_atomically(folder / REPORT, kept.encode())
     if report.megahertz < design.megahertz:
@@ -167,7 +167,7 @@ def _options(design: Design, seed: int) -> list[str]:
     return [*common, *design.routing]
 
 
-def read_report(board: Board, design: Design, folder: Path, bitstream: str) -> Report:
+def read_report(board: Board, design: Design, folder: Path, bitstream: str, seed: int) -> Report:
     """Read what nextpnr reported."""
     told = json.loads((folder / "nextpnr.json").read_text())
     used = {name: kind["used"] for name, kind in told["utilization"].items()}
@@ -183,6 +183,7 @@ def read_report(board: Board, design: Design, folder: Path, bitstream: str) -> R
         asked_megahertz=design.megahertz,
         megahertz=round(frequency["achieved"], 2),
         path=_path(told, clock),
+        seed=seed,
         bitstream=str(folder / bitstream),
     )
 

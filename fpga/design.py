@@ -17,8 +17,8 @@ from sim.row import Operator, Point
 class Design(ABC):
     """What is put behind the link.
 
-    megahertz
-        Clock that it is built for.
+    megahertz, quick_megahertz
+        Clock that it is built for; that on a chip of the quickest speed grade, where it is another.
     tables, memories, multipliers
         Of its chip's that it needs, where not every chip of the family has them.
     synthesis
@@ -27,12 +27,11 @@ class Design(ABC):
         Commands of Yosys before and after it; they find ``fpga/distributed_ram.v`` beside them.
     routing
         Further options of nextpnr.
-    seed
-        Of nextpnr's placement, where not every one routes.
     """
 
     name: str
     megahertz: float
+    quick_megahertz: float | None = None
     tables: int = 0
     memories: int = 0
     multipliers: int = 0
@@ -40,7 +39,6 @@ class Design(ABC):
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     routing: tuple[str, ...] = ()
-    seed: int = 1
 
     @property
     @abstractmethod

@@ -24,7 +24,7 @@ APART = (
     "engine.result.words",
     "engine.result.rows",
 )
-"""Memories of which nobody reads a word in the cycle that writes it."""
+"""Memories of which nobody uses a word that was read in the cycle that wrote it."""
 
 COMPACT = (
     "proc",
@@ -95,6 +95,7 @@ ECP5 = _designs(
         config="images",
         memory_bytes=1 << 17,
         megahertz=50,
+        quick_megahertz=80,
         tables=33_000,
         memories=95,
         multipliers=59,
@@ -108,6 +109,7 @@ ECP5 = _designs(
         config="words",
         memory_bytes=50 << 12,
         megahertz=50,
+        quick_megahertz=80,
         tables=35_500,
         memories=145,
         multipliers=59,

@@ -18,13 +18,11 @@ from hw.yosys import write_atomically
 @click.command(name="build")
 @click.argument("board_name", metavar="BOARD")
 @click.argument("design_name", metavar="DESIGN")
-@click.option("--seed", type=int, help="Of nextpnr's placement, if not the design's.")
+@click.option("--seed", default=1, show_default=True, help="Of nextpnr's placement.")
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
 )
-def build_bitstream(
-    board_name: str, design_name: str, seed: int | None, json_file: Path | None
-) -> None:
+def build_bitstream(board_name: str, design_name: str, seed: int, json_file: Path | None) -> None:
     """Make the bitstream of DESIGN for BOARD; "all" stands for every one.
 
     Files and logs of the tools are kept in build/fpga/BOARD/DESIGN. A design that is slower than

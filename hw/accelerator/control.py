@@ -124,7 +124,7 @@ class Control(wiring.Component):
         state, fault, unit = Signal(2), Signal(FAULT_BITS), Signal(4)
         draining, waiting = Signal(), Signal()
         reset, cleared, clearing = Signal(), Signal(), Signal()
-        # A cycle old; what has failed does not complete, so no end comes before its fault.
+        # A cycle old. What fails may complete, but no end comes before its fault.
         found, faulty = Signal(FAULT_BITS), Signal(4)
         m.d.sync += found.eq(0)
         for number, code in reversed(list(enumerate(self.faults))):

@@ -13,9 +13,6 @@ _UNITS = len(UNITS) - 1
 FREE_LAG = (1 << COUNTER_BITS) - 1
 """The lag that waits for nothing."""
 
-SETTLED = 4
-"""Cycles until ``met`` and the waits of an instruction are right."""
-
 
 def lagging_layout() -> data.StructLayout:
     """An instruction for one of ``units``, bit 0 for number 1, and its lag to each unit."""

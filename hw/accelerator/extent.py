@@ -22,7 +22,8 @@ def walk_layout() -> data.StructLayout:
 class Extent(wiring.Component):
     """``outside``: base + (rows - 1) * stride + words > ``buffer_words``, ``latency`` cycles later.
 
-    ``rows`` and ``words`` are at least 1; no stride is negative, so the last row's end decides.
+    ``rows`` and ``words`` are at least 1; no stride is negative, so the last row's end decides. A
+    stride beyond the buffer is outside, even of a single row.
     Throughput is one walk per cycle: a product, a sum and a comparison have a cycle each.
 
     Members

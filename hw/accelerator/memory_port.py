@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from hw.accelerator.axi import ADDRESS_BITS, memory_signature
 from hw.accelerator.faults import FAULT_BITS
-from hw.accelerator.layout import SLOTS
+from hw.accelerator.fetch import AHEAD, INSTRUCTION_BYTES
 from hw.accelerator.memory_layout import (
     burst_words,
     memory_read_signature,
@@ -21,10 +21,6 @@ from hw.accelerator.memory_write import MemoryWrite
 READERS = ("fetch", "load", "weights")
 """In the order in which they are served: instructions are few and everything waits for them;
 operands come in pieces that cores wait for; weights take what is left, which is most."""
-
-
-FETCHED = 8
-"""Instructions that may be waiting or on their way."""
 
 
 class MemoryPort(wiring.Component):
@@ -70,7 +66,7 @@ class MemoryPort(wiring.Component):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         shortest = burst_words(self.word_bytes, self.bus_bytes)
-        few = max(shortest, min(FETCHED * 4 * SLOTS // self.word_bytes, self.depth))
+        few = max(shortest, min(AHEAD * INSTRUCTION_BYTES // self.word_bytes, self.depth))
         m.submodules.read = read = MemoryRead(
             self.word_bytes, self.bus_bytes, (few, self.depth, self.depth), self.bursts
         )

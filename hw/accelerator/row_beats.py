@@ -10,7 +10,7 @@ from hw.accelerator.layout import word_layout
 
 
 class RowBeats(wiring.Component):
-    """Gives ``beats`` half words of each row, the lower half first.
+    """Gives half words of each row up to ``last_beat``, the lower half first.
 
     Throughput is one half word per cycle; latency is zero.
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -11,13 +11,12 @@ from golden.spec import ceil_log2
 from hw.engine.context import sums_layout
 from hw.engine.layout import job_layout, result_layout, scale_layout
 from hw.engine.plan import EnginePlan
+from hw.engine.rescale import ALWAYS
 from hw.engine.row_queue import RowQueue
 from hw.ops.head_scale import head_scale, narrowed, operands
 from hw.ops.reciprocal import Reciprocal
 from hw.ops.requantize import Requantizer
 from hw.pipeline import delayed, held
-
-ALWAYS = Const(1)
 
 
 def complete_layout(spec: AttentionSpec, plan: EnginePlan) -> data.StructLayout:

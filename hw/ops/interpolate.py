@@ -37,7 +37,7 @@ def line(base: Value, product: Value, bits: int, *, falls: bool = False) -> Valu
 
 
 class Interpolation(Shared):
-    """``y = t[k] + round((t[k+1] - t[k]) * r / 2**remainder_bits)`` by a table that is logic.
+    """``y = t[k] + round((t[k+1] - t[k]) * r / 2**remainder_bits)`` by a table.
 
     ``k`` and ``r`` are the upper and lower bits of the input above the smallest one. Latency is
     ``STAGES`` enabled cycles, throughput one value in each.

@@ -62,7 +62,7 @@ class ReciprocalRoot(Shared):
             if place > places - self.SHIFT_STAGES:
                 n = held(m, self.enable, f"shifted_{place}", n)
                 zeros = held(m, self.enable, f"zeros_{place}", zeros)
-        rest = max(1, self.SHIFT_STAGES - places + 1)
+        rest = self.SHIFT_STAGES - min(places, self.SHIFT_STAGES - 1)
         n = held(m, self.enable, "shifted", n[-(spec.fraction_bits + 2) :], rest)
         zeros = held(m, self.enable, "zeros", zeros, rest + Interpolation.STAGES)
         m.submodules.line = line = Interpolation(spec.table)

@@ -15,10 +15,10 @@ from sim.macro_columns import with_columns
 from sim.native import apart
 from sim.sources import rtl_hash
 
-BLOCKS = ("core_", "vector_")
+BLOCKS = ("core_", "pipelined_core_", "vector_")
 """First letters of modules that are compiled by themselves, once for all of their places."""
 
-KEPT = ("macro_", "bank_", "column_")
+KEPT = ("macro_", "pipelined_macro_", "bank_", "column_", "pipelined_column_")
 """First letters of modules that keep their own functions."""
 
 _VISIBLE = r"\1 /*verilator public_flat_rd*/"

@@ -15,7 +15,7 @@ import numpy as np
 from hw.accelerator import registers
 from hw.accelerator.axi import BURST_BEATS
 from hw.accelerator.faults import Fault
-from hw.accelerator.memory_port import FETCHED
+from hw.accelerator.fetch import AHEAD
 from hw.program.instructions import BYTES
 from hw.program.program import Program
 from sim.accelerator.machine_bench import Job, MachineSimulator, Outcome
@@ -138,7 +138,7 @@ def _faulty(
     """The job ``good`` with one thing wrong."""
     job = replace(good, limit=longest(first.cycles))
     # What the last instructions' fetch reads ahead may come when the program has ended.
-    ahead = FETCHED * BYTES // program.machine.bus_bytes
+    ahead = AHEAD * BYTES // program.machine.bus_bytes
     reads = max(1, first.counters["read_beats"] - ahead)
     bursts = -(-first.counters["written_beats"] // BURST_BEATS)
     if kind == "read":

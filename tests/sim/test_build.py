@@ -3,6 +3,7 @@ import pytest
 from hw.stream import Buffer
 from hw.verilog import emit
 from sim import native
+from sim.blocks import Block
 from sim.build import BuildError, Recipe, build
 
 pytestmark = pytest.mark.timeout(300)
@@ -47,6 +48,9 @@ def test_whatever_decides_a_build_is_in_its_name():
         {"flags": ("--threads", "2")},
         {"optimize": "-O1"},
         {"waves": True},
+        {"blocks": (Block(prefix="B", name="b", verilog="module b; endmodule"),)},
+        {"blocks": (Block(prefix="B", name="b", verilog="module b(); endmodule"),)},
+        {"blocks": (Block(prefix="B", name="b", verilog="module b; endmodule"),), "glue": "//"},
     ]
     digests = {Recipe(**base | variant).digest(find()) for variant in variants}
     assert len(digests) == len(variants)

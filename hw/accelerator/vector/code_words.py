@@ -21,9 +21,9 @@ CODE_BITS = 8
 class CodeWords(wiring.Component):
     """``o`` holds the codes of ``golden.ops.quantize``, or the low bits of each element if raw.
 
-    A header goes to ``headers``, which takes it while
-    codes go on, or to ``o`` before its row's codes if ``before``. Latency is one
-    cycle more than that of ``hw.ops.quantize_rows``, throughput one beat per cycle.
+    A header goes to ``headers``, which takes it while codes go on, or to ``o`` before its row's
+    codes if ``before``. Latency is one cycle more than that of ``hw.ops.quantize_rows``, throughput
+    one beat per cycle.
 
     Members
     -------

@@ -72,7 +72,7 @@ class VectorUnit(Shared):
             # What does nothing completes a cycle later than what is under way.
             decode.o.ready.eq(~running | (done & ~new.nothing)),
             taken.eq(decode.o.valid & decode.o.ready),
-            begins.eq(taken & ~new.nothing),
+            begins.eq(taken & ~new.nothing & (self.fault == Fault.NONE)),
             operands.new.eq(new),
             chain.constants.eq(loader.constants),
             self.busy.eq(running | decode.o.valid),

@@ -86,7 +86,7 @@ class VectorUnits(wiring.Component):
         m.d.comb += [
             left.eq(running & ~Cat(unit.completed for unit in units)),
             # Whatever is under way is complete: every unit takes what it is given.
-            self.instructions.ready.eq(~left.any()),
+            self.instructions.ready.eq(~left.any() & (self.fault == 0)),
             self.completed.eq(running.any() & ~left.any()),
         ]
         given_away = self.instructions.valid & self.instructions.ready

@@ -3,8 +3,9 @@
 from collections import deque
 
 from hw.accelerator.axi import BURST_BEATS
+from hw.accelerator.fetch import AHEAD
 from hw.accelerator.machine import Machine
-from hw.accelerator.memory_port import FETCHED, READERS
+from hw.accelerator.memory_port import READERS
 from hw.accelerator.memory_read import burst_count, word_queue_words
 from hw.program.instructions import BYTES
 from sim.accelerator.timing.kernel import Clock, Process
@@ -50,7 +51,7 @@ class MemoryModel:
         self.beats = machine.word_bytes // machine.bus_bytes
         self.longest = BURST_BEATS // self.beats
         depth = word_queue_words(hidden, machine.word_bytes, machine.bus_bytes)
-        few = max(self.longest, min(FETCHED * BYTES // machine.word_bytes, depth))
+        few = max(self.longest, min(AHEAD * BYTES // machine.word_bytes, depth))
         self.readers = {name: Reader(clock, few if name == "fetch" else depth) for name in READERS}
         self.busy = 0.0
         self._free = 0.0
