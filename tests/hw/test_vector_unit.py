@@ -165,7 +165,10 @@ ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}
 def test_an_illegal_instruction_is_a_fault_and_writes_nothing(
     simulator, opcode, flags, slots, fault
 ):
-    """It may read, and is told what it asks for, until its fields have been looked at."""
+    """It may read, and is told what it asks for, until its fields have been looked at; what is given
+    behind it does not start.
+    """
+    behind = instruction(Opcode.ROWS, (1, 0), {"rows": 1}, **ROWS)
     one = instruction(opcode, (2, 3), flags, **{**ROWS, **slots})
     with pytest.raises(ValueError):
         execute(one, np.zeros((2048, 16), np.uint8), VectorState(PLAN))
@@ -175,7 +178,7 @@ def test_an_illegal_instruction_is_a_fault_and_writes_nothing(
     }
     outputs = {f"{name}__requests": len(places) for name, places in asked.items()}
     result = simulator.run(
-        {"instructions": instruction_beats([one]), **inputs},
+        {"instructions": instruction_beats([one, behind]), **inputs},
         {"completions": 1, **outputs},
         after={
             f"{name}__words": {f"{name}__requests": np.arange(len(asked[name])) + 1}
