@@ -28,7 +28,7 @@ VECTOR_OPERATORS = (
 
 BITSTREAMS = (
     *(("ulx3s-12f", "macro"), ("ulx3s-85f", "softmax"), ("orangecrab", "softmax")),
-    *(("ulx3s-85f", "accelerator"), ("ecpix5", "accelerator")),
+    *(("ulx3s-85f", "engine"), ("ulx3s-85f", "accelerator"), ("ecpix5", "accelerator")),
     *(("icebreaker", "macro"), ("icebreaker", "softmax"), ("icesugar", "softmax")),
 )
 """Boards and designs whose figures are kept."""
