@@ -165,8 +165,9 @@ ROWS = {"a": 0, "rows": 1300, "codes": 1600, "elements": 9}
 def test_an_illegal_instruction_is_a_fault_and_writes_nothing(
     simulator, opcode, flags, slots, fault
 ):
-    """It may read, and is told what it asks for, until its fields have been looked at; what is given
-    behind it does not start.
+    """It may read, and is told what it asks for, until its fields have been looked at.
+
+    What is given behind it does not start.
     """
     behind = instruction(Opcode.ROWS, (1, 0), {"rows": 1}, **ROWS)
     one = instruction(opcode, (2, 3), flags, **{**ROWS, **slots})
