@@ -13,7 +13,10 @@ from pathlib import Path
 from sim.paths import Port, modules, paths, places, ports
 
 MARK = "/*verilator hier_block*/"
-"""What stands behind the header of a module that shall be a block."""
+"""What stands behind the header of a module that shall be a block.
+
+It is a pragma of Verilator's own, which never reads it: ``split`` takes every one away.
+"""
 
 GLUE = Path(__file__).with_name("blocks.cpp")
 
@@ -52,7 +55,7 @@ def split(verilog: str, top: str = "top") -> Split:
         return Split(top=verilog)
     texts = modules(verilog)
     head = verilog[: verilog.index("module ")]
-    marked = [name for name, text in texts.items() if MARK in text]
+    marked = [name for name, text in texts.items() if MARK in _behind_header(text)]
     blocks, shells, calls = [], {}, [GLUE.read_text()]
     for index, name in enumerate(marked):
         prefix = f"Block{index}"
@@ -67,6 +70,11 @@ def split(verilog: str, top: str = "top") -> Split:
     rest = _below(texts, top, frozenset(marked))
     design = head + "".join(shells.get(one, texts[one]) for one in rest)
     return Split(top=design, blocks=tuple(blocks), glue="\n".join(calls))
+
+
+def _behind_header(text: str) -> str:
+    """What the line that ends a module's header has behind it."""
+    return text.split(";", 1)[1].split("\n", 1)[0]
 
 
 def _below(texts: dict[str, str], top: str, leaves: frozenset[str]) -> list[str]:

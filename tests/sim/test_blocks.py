@@ -8,7 +8,8 @@ from sim.blocks import MARK, split
 from sim.build import EXECUTABLE, Recipe, build
 from sim.paths import modules, paths
 
-# `core_1` holds a sum, shows it and what would be added, and counts down after every load.
+# `core_1` holds a sum, shows it and what would be added, and counts down after every load. It tells
+# of each edge that it is called for whether that edge may change anything.
 TEXT = """\
 module \\core_1.adder (value, addend, o);
   input [69:0] addend;
@@ -41,6 +42,8 @@ module core_1(clk, rst, i, i__valid, o, o__next, left); /*MARK*/
     else if (i__valid) o <= o__next;
   always @(posedge clk)
     left <= \\left$next ;
+  always @(posedge clk)
+    $c("void seen(bool); seen(", rst | i__valid | left != 5'h00, ");");
   always @* begin
     \\left$next  = left;
     if (left != 5'h00) begin
@@ -103,6 +106,8 @@ endmodule
 MAIN = """\
 #include <cstdio>
 #include "Vtop.h"
+int idle = 0, busy = 0;
+void seen(bool works) { ++(works ? busy : idle); }
 int main() {
     Vtop top;
     unsigned random = 1;
@@ -119,6 +124,7 @@ int main() {
         top.clk = 1;
         top.eval();
     }
+    std::printf("%d %d\\n", idle, busy);
 }
 """
 
@@ -128,13 +134,20 @@ def told(verilog, cache):
     recipe = Recipe(verilog=design.top, main=MAIN, blocks=design.blocks, glue=design.glue,
                     optimize="-O1")  # fmt: skip
     executable = build(recipe, cache) / EXECUTABLE
-    return subprocess.run([executable], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run([executable], capture_output=True, text=True, check=True).stdout
+    *lines, seen = said.splitlines()
+    return lines, *map(int, seen.split())
 
 
-def test_a_design_with_blocks_runs_as_without(tmp_path):
-    plain = told(TEXT, tmp_path)
-    assert len(set(plain.splitlines())) > 50
-    assert told(TEXT.replace("/*MARK*/", MARK), tmp_path) == plain
+def test_a_design_with_blocks_runs_as_without_and_passes_over_idle_ones(tmp_path):
+    plain, idle, busy = told(TEXT, tmp_path)
+    assert len(set(plain)) > 50
+    assert idle + busy == 2 * 4000
+    lines, idle_calls, busy_calls = told(TEXT.replace("/*MARK*/", MARK), tmp_path)
+    assert lines == plain
+    # An edge that may change something is never passed over; of the others most are.
+    assert busy_calls == busy > 1000
+    assert idle_calls < idle / 2
 
 
 def test_each_block_is_taken_out_with_what_is_below():
@@ -143,6 +156,15 @@ def test_each_block_is_taken_out_with_what_is_below():
     assert list(modules(design.blocks[0].verilog)) == ["\\core_1.adder", "core_1"]
     assert list(modules(design.top)) == ["core_1", "top"]
     assert split(TEXT).top == TEXT
+
+
+def test_a_mark_counts_once_and_behind_a_header_only():
+    marked = TEXT.replace("/*MARK*/", f"{MARK} {MARK}")
+    marked = marked.replace("  assign sum", f"  // {MARK}\n  assign sum")
+    design = split(marked)
+    assert [block.name for block in design.blocks] == ["core_1"]
+    assert MARK not in design.blocks[0].verilog
+    assert "assign sum" in design.top
 
 
 def test_paths_are_those_past_registers():
