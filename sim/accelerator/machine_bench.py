@@ -177,7 +177,6 @@ def build(
     accelerator: wiring.Component,
     *,
     platform: VerilogPlatform | None = None,
-    flags: Sequence[str] = (),
     optimize: str = OPTIMIZE,
     cache: Path = CACHE,
 ) -> MachineSimulator:
@@ -192,7 +191,6 @@ def build(
         main=f"{defined}{MAIN.read_text()}",
         blocks=design.blocks,
         glue=design.glue,
-        flags=tuple(flags),
         optimize=optimize,
     )
     return MachineSimulator(build_recipe(recipe, cache) / EXECUTABLE)
