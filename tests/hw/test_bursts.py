@@ -1,5 +1,6 @@
 """Requests of every length from every place of a block: its bursts, none of them empty."""
 
+import random
 from itertools import product
 
 from amaranth.sim import Simulator
@@ -7,42 +8,62 @@ from amaranth.sim import Simulator
 from hw.accelerator.bursts import Bursts
 
 WORD = 16
+SIZE = 1 << 19
+CYCLES = 600
 
 
-def expected(address, words, longest):
+def expected(address, words, last, longest):
     while words:
         burst = min(words, longest - address // WORD % longest)
         words -= burst
-        yield address, burst, int(not words)
+        yield address, burst, int(last and not words)
         address += burst * WORD
 
 
 def test_bursts_end_at_blocks_and_with_their_request():
+    """Whether a request asks to be told or not; those outside of memory have none."""
     dut = Bursts(WORD, WORD)
-    longest = dut.longest
+    drawn, longest = random.Random(0), dut.longest
     places = (0, 1, longest // 2, longest - 1)
-    lengths = (1, 2, longest - 1, longest, longest + 1, 2 * longest, 2 * longest + 1)
-    requests = [(place * WORD, words) for place, words in product(places, lengths)]
-    wanted = [burst for request in requests for burst in expected(*request, longest)]
-    told = []
+    lengths = (0, 1, 2, longest - 1, longest, longest + 1, 2 * longest, 2 * longest + 1)
+    inside = [
+        (place * WORD, words, last) for place, words, last in product(places, lengths, (0, 1))
+    ]
+    inside += [(SIZE - words * WORD, words, 1) for words in lengths]
+    outside = [(SIZE, 1, 1), (SIZE - WORD, 2, 0), (WORD // 2, 1, 1), (0, SIZE // WORD + 1, 0)]
+    requests = inside + outside
+    drawn.shuffle(requests)
+    wanted = [
+        burst for request in requests if request in inside for burst in expected(*request, longest)
+    ]
+    told, refused = [], 0
 
     async def send(context):
-        context.set(dut.size, 1 << 20)
-        context.set(dut.i.valid, 1)
-        for address, words in requests:
-            context.set(dut.i.payload, {"address": address, "words": words, "last": 1})
+        context.set(dut.size, SIZE)
+        for address, words, last in requests:
+            while drawn.random() < 0.2:
+                await context.tick()
+            context.set(dut.i.payload, {"address": address, "words": words, "last": last})
+            context.set(dut.i.valid, 1)
             await context.tick().until(dut.i.ready)
-        context.set(dut.i.valid, 0)
+            context.set(dut.i.valid, 0)
 
     async def receive(context):
-        context.set(dut.o.ready, 1)
-        while len(told) < len(wanted):
-            burst, *_ = await context.tick().sample(dut.o.payload).until(dut.o.valid)
-            told.append((burst.address, burst.words, burst.last))
+        nonlocal refused
+        for _ in range(CYCLES):
+            ready = drawn.random() < 0.7
+            context.set(dut.o.ready, ready)
+            _, _, valid, burst, wrong = await context.tick().sample(
+                dut.o.valid, dut.o.payload, dut.outside
+            )
+            refused += wrong
+            if ready and valid:
+                told.append((burst.address, burst.words, burst.last))
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)
-    simulator.add_testbench(send, background=True)
+    simulator.add_testbench(send)
     simulator.add_testbench(receive)
-    simulator.run_until(2000e-6)
+    simulator.run()
     assert told == wanted
+    assert refused == len(outside)
