@@ -1,4 +1,4 @@
-"""The accelerator behind the link: its memory in block RAM, its registers, its interrupt."""
+"""The accelerator behind the link: its memory, its registers, its interrupt."""
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -11,6 +11,8 @@ from amaranth.lib.wiring import In, Out
 from fpga.link.axi_lite import AxiLiteMaster
 from fpga.link.bus import ADDRESS_BITS, BusSignature
 from fpga.link.memory import SharedMemory
+from fpga.link.store import BlockStore
+from fpga.sdram.controller import SdramController
 from hw.accelerator import registers
 from hw.accelerator.accelerator import Accelerator
 from hw.accelerator.axi import MASTER, SLAVE, memory_signature, register_signature
@@ -92,6 +94,24 @@ PLANS: dict[str, AcceleratorPlan] = {
             bus_bytes=8,
         ),
     ),
+    # All trained networks but the sentence encoder: the keyword spotter's 99 tokens on chip.
+    "networks": CompactPlan(
+        machine=Machine(
+            word_bytes=8,
+            cores=1,
+            buffer_words=10 << 10,
+            key_block=4,
+            head_size=64,
+            longest=128,
+            core_rows=32,
+            banks=1,
+            width=256,
+            longest_codes=256,
+            segments=3072,
+            ranks=0,
+            bus_bytes=8,
+        ),
+    ),
 }
 """By the names that designs take: half of ``tiny``'s word, the rest as small as networks allow."""
 
@@ -116,7 +136,7 @@ def place(part: Part, byte: int = 0) -> int:
 
 
 class HostedAccelerator(wiring.Component):
-    """An accelerator whose memory is ``memory_bytes`` on the chip, which the link reads and writes.
+    """An accelerator whose memory is ``store``, which the link reads and writes too.
 
     Memory begins at bus address 0. A request of the link takes the memory's or the registers' own
     cycles, and waits while a burst is under way.
@@ -124,19 +144,26 @@ class HostedAccelerator(wiring.Component):
     Members
     -------
     bus : of the link; ``place`` tells its addresses
+    sdram : pins of a memory beside the chip, where ``store`` is its controller
     """
 
-    def __init__(self, plan: AcceleratorPlan, memory_bytes: int) -> None:
-        self.plan, self.memory_bytes = plan, memory_bytes
-        super().__init__({"bus": In(BusSignature())})
+    def __init__(self, plan: AcceleratorPlan, store: BlockStore | SdramController) -> None:
+        self.plan, self.store = plan, store
+        pins = {"sdram": Out(store.pins.signature)} if isinstance(store, SdramController) else {}
+        super().__init__({"bus": In(BusSignature()), **pins})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         bus_bytes = self.plan.machine.bus_bytes
         m.submodules.accelerator = accelerator = Accelerator(self.plan)
-        m.submodules.memory = memory = SharedMemory(self.memory_bytes, bus_bytes)
+        m.submodules.memory = memory = SharedMemory(self.store.size, bus_bytes)
+        m.submodules.store = store = self.store
         m.submodules.registers = slave = AxiLiteMaster(registers.ADDRESS_BITS)
         m.submodules.split = split = Split(len(Part))
+        wiring.connect(m, memory.store.requests, store.requests)
+        wiring.connect(m, store.beats, memory.store.beats)
+        if isinstance(store, SdramController):
+            wiring.connect(m, store.pins, wiring.flipped(self.sdram))
         wiring.connect(m, wiring.flipped(self.bus), split.bus)
         wiring.connect(m, split.parts[Part.MEMORY], memory.bus)
         wiring.connect(m, split.parts[Part.REGISTERS], slave.bus)

@@ -8,6 +8,7 @@ from typing import Any
 from fpga.design import Design
 from fpga.designs import FAMILIES
 from fpga.identity import Identity, board_number
+from fpga.sdram.part import SDRAM_32MB, SdramPart
 
 BAUD = 1_000_000
 """Bits a second of the serial line: what every board's USB chip does."""
@@ -67,6 +68,8 @@ class Board:
         Further outputs that the serial line needs high.
     loader
         Its name in openFPGALoader; none where ``icesprog`` loads it, which takes no name.
+    sdram
+        Memory beside the chip, the resource ``sdram`` of its platform.
     note
         Where the serial line is.
     """
@@ -79,6 +82,7 @@ class Board:
     uart: tuple[str, str, str] | None = None
     enables: tuple[str, ...] = ()
     loader: str = ""
+    sdram: SdramPart | None = None
     note: str = "on the board's USB port"
 
     @property
@@ -98,6 +102,7 @@ class Board:
             if design.tables <= chip.tables
             and design.memories <= chip.memories
             and design.multipliers <= chip.multipliers
+            and design.sdram in (None, self.sdram)
         }
 
     def design(self, name: str) -> Design:
@@ -136,6 +141,7 @@ BOARDS = {
             clock=25_000_000,
             enables=("uart_tx_enable",),
             loader="ulx3s",
+            sdram=SDRAM_32MB,
         ),
         Board(
             name="ulx3s-12f",
@@ -145,6 +151,7 @@ BOARDS = {
             clock=25_000_000,
             enables=("uart_tx_enable",),
             loader="ulx3s",
+            sdram=SDRAM_32MB,
         ),
         Board(
             name="orangecrab",
@@ -179,7 +186,12 @@ BOARDS = {
             platform="ICESugarPlatform",
             clock=12_000_000,
         ),
-        Board(name="sim", chip=CHIPS["LFE5U-85F"], note="a pseudo-terminal, in Verilator"),
+        Board(
+            name="sim",
+            chip=CHIPS["LFE5U-85F"],
+            sdram=SDRAM_32MB,
+            note="a pseudo-terminal, in Verilator",
+        ),
         Board(name="sim-ice40", chip=CHIPS["iCE40UP5K"], note="a pseudo-terminal, in Verilator"),
     )
 }

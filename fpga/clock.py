@@ -67,8 +67,29 @@ def _nearest(found: list[Dividers], source: int, wanted: float) -> Dividers:
     return min(near, key=lambda one: (abs(one.hertz - wanted), one.reference))
 
 
-def ecp5_pll(source: Value, clock: Signal, locked: Signal, dividers: Dividers) -> Instance:
-    """Return the ECP5's PLL with its first output fed back."""
+def ecp5_pll(
+    source: Value,
+    clock: Signal,
+    locked: Signal,
+    dividers: Dividers,
+    later: Signal | None = None,
+    degrees: float = 0,
+) -> Instance:
+    """Return the ECP5's PLL with its first output fed back; ``later`` is ``degrees`` behind it."""
+    # In eighths of the oscillator's cycle.
+    phase = round(8 * dividers.output * (1 / 2 + degrees / 360))
+    second = (
+        {}
+        if later is None
+        else {
+            "p_CLKOS_ENABLE": "ENABLED",
+            "p_CLKOS_DIV": dividers.output,
+            "p_CLKOS_CPHASE": phase // 8,
+            "p_CLKOS_FPHASE": phase % 8,
+            "i_ENCLKOS": Const(0),
+            "o_CLKOS": later,
+        }
+    )
     return Instance(
         "EHXPLLL",
         a_ICP_CURRENT="12",
@@ -97,6 +118,7 @@ def ecp5_pll(source: Value, clock: Signal, locked: Signal, dividers: Dividers) -
         i_PLLWAKESYNC=Const(0),
         i_ENCLKOP=Const(0),
         o_CLKOP=clock,
+        **second,
         o_LOCK=locked,
     )
 

@@ -9,6 +9,7 @@ from amaranth.lib import wiring
 
 from fpga.identity import design_hash
 from fpga.link.streams import Streams
+from fpga.sdram.part import SdramPart
 from sim.operators import operator
 from sim.row import Operator, Point
 
@@ -21,6 +22,8 @@ class Design(ABC):
         Clock that it is built for; that on a chip of the quickest speed grade, where it is another.
     tables, memories, multipliers
         Of its chip's that it needs, where not every chip of the family has them.
+    sdram
+        Memory beside the chip that it needs.
     synthesis
         Further options of Yosys' synthesis for the family.
     before, after
@@ -35,6 +38,7 @@ class Design(ABC):
     tables: int = 0
     memories: int = 0
     multipliers: int = 0
+    sdram: SdramPart | None = None
     synthesis: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -86,16 +90,21 @@ class StreamDesign(Design):
 
 @dataclass(frozen=True, kw_only=True)
 class AcceleratorDesign(Design):
-    """The accelerator with memory on the chip.
+    """The accelerator with memory on the chip or beside it, which it shares with the link.
 
     config
         Its plan by name, in ``fpga.accelerator``.
-    memory_bytes
-        Memory that link and accelerator share.
+    block_bytes
+        Memory in block RAM, where there is none beside the chip.
     """
 
     config: str
-    memory_bytes: int
+    block_bytes: int = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that link and accelerator share."""
+        return self.block_bytes if self.sdram is None else self.sdram.size
 
     @property
     def plan(self) -> Any:
@@ -105,11 +114,16 @@ class AcceleratorDesign(Design):
     @property
     def number(self) -> int:
         """Hash of name, plan and size."""
-        return design_hash(self.name, self.plan, self.memory_bytes)
+        return design_hash(self.name, self.plan, self.sdram or self.block_bytes)
 
     def target(self) -> wiring.Component:
         """Return accelerator and memory behind the bus."""
-        component: wiring.Component = self._module().HostedAccelerator(self.plan, self.memory_bytes)
+        module, bus_bytes = self._module(), self.plan.machine.bus_bytes
+        if self.sdram is None:
+            store = module.BlockStore(self.block_bytes, bus_bytes)
+        else:
+            store = module.SdramController(self.sdram, self.megahertz * 1e6, bus_bytes)
+        component: wiring.Component = module.HostedAccelerator(self.plan, store)
         return component
 
     @staticmethod

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fpga.design import AcceleratorDesign, Design, StreamDesign
+from fpga.sdram.part import SDRAM_32MB
 from golden.operator_spec import AttentionSpec, SoftmaxSpec
 from golden.spec import MacroSpec
 from hw.engine.plan import EnginePlan
@@ -13,7 +14,7 @@ from sim.row import Point
 
 APART = (
     "bank_*",
-    "target.memory",
+    "target.store",
     "rescaler.channels",
     "statistics.rows",
     "quantize.buffer",
@@ -84,7 +85,7 @@ ECP5 = _designs(
             spec=AttentionSpec(heads=1, key_block=8),
             plan=EnginePlan(head_size=8, lanes=8, rows=16, longest=256, output_lanes=4),
         ),
-        megahertz=25,
+        megahertz=50,
         tables=17_000,
         multipliers=108,
         by_turns=True,
@@ -93,7 +94,7 @@ ECP5 = _designs(
     AcceleratorDesign(
         name="accelerator",
         config="images",
-        memory_bytes=1 << 17,
+        block_bytes=1 << 17,
         megahertz=50,
         quick_megahertz=80,
         tables=33_000,
@@ -107,11 +108,24 @@ ECP5 = _designs(
     AcceleratorDesign(
         name="accelerator-words",
         config="words",
-        memory_bytes=50 << 12,
+        block_bytes=50 << 12,
         megahertz=50,
         quick_megahertz=80,
         tables=35_500,
         memories=145,
+        multipliers=59,
+        synthesis=NARROW,
+        before=COMPACT,
+        after=LOCAL,
+        routing=LARGE,
+    ),
+    AcceleratorDesign(
+        name="accelerator-sdram",
+        config="networks",
+        sdram=SDRAM_32MB,
+        megahertz=50,
+        tables=36_000,
+        memories=110,
         multipliers=59,
         synthesis=NARROW,
         before=COMPACT,

@@ -14,6 +14,8 @@ from fpga.link.uart import UartReceiver, UartTransmitter
 class Hosted(wiring.Component):
     """``target``, whose member ``bus`` is a flipped ``BusSignature``, behind a serial line.
 
+    Whatever else ``target`` has are pins of the board, and members here too.
+
     Members
     -------
     rx, tx : the line, ``divisor`` cycles a bit
@@ -21,7 +23,9 @@ class Hosted(wiring.Component):
 
     def __init__(self, target: wiring.Component, identity: Sequence[int], divisor: int) -> None:
         self.target, self.identity, self.divisor = target, tuple(identity), divisor
-        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
+        members = target.signature.members.items()
+        self.pins = {name: member for name, member in members if name != "bus"}
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), **self.pins})
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
@@ -32,5 +36,7 @@ class Hosted(wiring.Component):
         wiring.connect(m, receiver.o, link.i)
         wiring.connect(m, link.o, transmitter.i)
         wiring.connect(m, link.bus, self.target.bus)
+        for name in self.pins:
+            wiring.connect(m, getattr(self.target, name), wiring.flipped(getattr(self, name)))
         m.d.comb += [receiver.rx.eq(self.rx), self.tx.eq(transmitter.tx)]
         return m

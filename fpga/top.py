@@ -4,6 +4,7 @@ from typing import Any
 
 from amaranth.build import Pins, Resource, Subsignal
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal
+from amaranth.lib import wiring
 from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.io import Buffer
 
@@ -11,6 +12,7 @@ from fpga.boards import Board
 from fpga.clock import ecp5_dividers, ecp5_pll, ice40_dividers, ice40_pll
 from fpga.design import Design
 from fpga.hosted import Hosted
+from fpga.sdram.pads import CLOCK_DEGREES, SdramPads
 
 RESET_CYCLES = 1 << 10
 """Reset after the PLL has locked: block RAM of iCE40 reads zeros for its first microseconds."""
@@ -33,6 +35,9 @@ class Top(Elaboratable):
             self.design.target(), words, self.board.divisor(self.design)
         )
         m.d.comb += [hosted.rx.eq(rx.i), tx.o.eq(hosted.tx)]
+        if self.design.sdram is not None:
+            m.submodules.sdram = pads = SdramPads(self.design.sdram, bare(platform, "sdram"))
+            wiring.connect(m, hosted.sdram, pads.pins)
         for name in self.board.enables:
             m.submodules[name] = enable = Buffer("o", platform.request(name, dir="-"))
             m.d.comb += enable.o.eq(1)
@@ -40,9 +45,7 @@ class Top(Elaboratable):
 
     def _uart(self, platform: Any) -> Any:
         if self.board.uart is None:
-            # Without a direction no pin gets a buffer: only the two that are used do, below.
-            pins = [pin.name for pin in platform.lookup("uart", 0).ios]
-            return platform.request("uart", 0, dir=dict.fromkeys(pins, "-"))
+            return bare(platform, "uart")
         connector, rx, tx = self.board.uart
         where = (connector, 0)
         platform.add_resources([
@@ -63,7 +66,12 @@ class Top(Elaboratable):
         if self.board.chip.family == "ecp5":
             m.submodules.pad = source = Buffer("i", pad)
             dividers = ecp5_dividers(self.board.clock, wanted)
-            m.submodules.pll = ecp5_pll(source.i, clock, locked, dividers)
+            later = None
+            if self.design.sdram is not None:
+                later = Signal(name="pll_memory_clock")
+                m.domains.sdram = ClockDomain("sdram", reset_less=True, local=True)
+                m.d.comb += ClockSignal("sdram").eq(later)
+            m.submodules.pll = ecp5_pll(source.i, clock, locked, dividers, later, CLOCK_DEGREES)
         else:
             dividers = ice40_dividers(self.board.clock, wanted)
             m.submodules.pll = ice40_pll(pad.io, clock, locked, dividers)
@@ -75,3 +83,9 @@ class Top(Elaboratable):
         with m.If(left != 0):
             m.d.start += left.eq(left - 1)
         m.d.start += ResetSignal("sync").eq(left != 0)
+
+
+def bare(platform: Any, name: str) -> Any:
+    """Request a resource without buffers: only pins that get one of ours are used."""
+    pins = [pin.name for pin in platform.lookup(name, 0).ios]
+    return platform.request(name, 0, dir=dict.fromkeys(pins, "-"))

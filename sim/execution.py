@@ -25,7 +25,8 @@ def execute(
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"the simulation took more than {limit_seconds} s") from None
-    said = told.stderr.strip()
+    # Verilog's $fatal speaks to the other one.
+    said = told.stderr.strip() or told.stdout.strip()
     if told.returncode in refusals:
         raise refusals[told.returncode](said)
     if told.returncode:

@@ -29,6 +29,7 @@ VECTOR_OPERATORS = (
 BITSTREAMS = (
     *(("ulx3s-12f", "macro"), ("ulx3s-85f", "softmax"), ("orangecrab", "softmax")),
     *(("ulx3s-85f", "engine"), ("ulx3s-85f", "accelerator"), ("ecpix5", "accelerator")),
+    ("ulx3s-85f", "accelerator-sdram"),
     *(("icebreaker", "macro"), ("icebreaker", "softmax"), ("icesugar", "softmax")),
 )
 """Boards and designs whose figures are kept."""
@@ -39,6 +40,7 @@ BITSTREAM_CIRCUITS = {
     "softmax": ("hw.ops.softmax",),
     "engine": ("hw.engine.engine",),
     "accelerator": ("fpga.accelerator",),
+    "accelerator-sdram": ("fpga.accelerator",),
 }
 """What a bitstream holds besides the link."""
 
@@ -92,6 +94,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     "accelerator-faults": ("sim", "faults", "--count", "1200", "--seed", "1"),
     "board-vit": ("fpga", "run", "sim", "vit"),
     "board-netra": ("fpga", "run", "sim", "netra", "--design", "accelerator-words"),
+    "board-vit-sdram": ("fpga", "run", "sim", "vit", "--design", "accelerator-sdram"),
+    "board-g2p-sdram": (
+        *("fpga", "run", "sim", "g2p", "--design", "accelerator-sdram"),
+        *("--input", "transformer"),
+    ),
     "networks": ("golden", "networks"),
     "spellings-g2p": ("golden", "spellings", "--model", "g2p"),
     "spellings-netra": ("golden", "spellings", "--model", "netra"),
@@ -150,7 +157,9 @@ CIRCUITS |= dict.fromkeys(
     ("hw.accelerator.accelerator", "sim.macro_columns"),
 )
 CIRCUITS["accelerator-programs"] = CIRCUITS["accelerator-faults"] = CIRCUITS["networks-rtl"]
-CIRCUITS["board-vit"] = CIRCUITS["board-netra"] = ("fpga.accelerator", "fpga.hosted")
+CIRCUITS |= dict.fromkeys(
+    (name for name in STEPS if name.startswith("board-")), ("fpga.accelerator", "fpga.hosted")
+)
 CIRCUITS["networks"] = ("golden.networks.run", "golden.quantize")
 CIRCUITS["spellings-g2p"] = CIRCUITS["spellings-netra"] = CIRCUITS["networks"]
 CIRCUITS["images"] = CIRCUITS["accuracy"] = CIRCUITS["networks"]

@@ -18,6 +18,7 @@ from golden.networks.instances import BERT, sample
 from golden.networks.transformer import sentence_encoder
 from golden.networks.weights import random_weights
 from golden.quantize import quantize_network
+from hw.accelerator.machine import Machine
 from hw.program import Program, compile_network
 from sim.accelerator.inputs import integer_inputs
 from sim.accelerator.networks import Loaded, settings
@@ -33,12 +34,16 @@ SECONDS = 20.0
 LENGTHS = (9, 4)
 
 
-@pytest.fixture(scope="module")
-def loaded() -> Loaded:
+def load_for(machine: Machine) -> Loaded:
     """One layer, so small that its weights cross the line in seconds."""
     real = sentence_encoder("sentence", SHAPE, random_weights(1))
-    graph = quantize_network(real, [sample(real, seed) for seed in range(4)], settings(MACHINE))
+    graph = quantize_network(real, [sample(real, seed) for seed in range(4)], settings(machine))
     return Loaded(graph=graph, maximums={"tokens": max(LENGTHS)})
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    return load_for(MACHINE)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +94,20 @@ def test_the_model_of_cycles_knows_a_board(session, inputs, program):
         assert found.busy["vector"] == pytest.approx(found.measured_busy["vector"], rel=0.02)
 
 
+def test_a_program_in_memory_beside_the_chip_runs_bit_by_bit():
+    """And the model of cycles knows that memory: a beat in four cycles."""
+    design = BOARD.design("accelerator-sdram")
+    loaded = load_for(design.plan.machine)
+    program = compile_network(loaded.graph, design.plan.machine, loaded.maximums)
+    given = integer_inputs(loaded, sample(loaded.graph, 1, LENGTHS[0]))
+    with served(program_of(BOARD, design)) as name, open_port(name, SECONDS) as port:
+        (run,) = infer(port, BOARD, design, program, [given])
+    assert first_difference(loaded.graph, run, golden_tensors(loaded, given)) is None
+    cycles, memory = run.counters["cycles"], Memory(latency=14, pace=4)
+    found = predict(program, design.plan, given, cycles, run.counters, memory=memory)
+    assert abs(found.deviation) <= TOLERANCE, found
+
+
 def test_a_wrong_weight_is_seen(session, loaded, inputs, program):
     client, _ = session
     host = AcceleratorHost(client, DESIGN.memory_bytes)
@@ -131,7 +150,7 @@ def test_what_is_not_there_is_refused(session, address):
 
 
 def test_a_program_that_does_not_fit_is_told(program):
-    small = replace(DESIGN, memory_bytes=1 << 12)
+    small = replace(DESIGN, block_bytes=1 << 12)
     with pytest.raises(ValueError, match=r"needs [\d,]+ bytes of memory, but 'accelerator' "):
         require_fit(small, program)
     other = replace(program, machine=replace(program.machine, width=512))

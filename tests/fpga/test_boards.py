@@ -69,6 +69,30 @@ def test_every_board_has_a_clock_and_a_serial_line(one):
     assert cell in files["top.il"].decode()
 
 
+def test_a_chip_beside_the_fpga_has_its_pins_and_a_clock_of_its_own():
+    one = board("ulx3s-85f")
+    files = build_module.make_files(one, one.design("accelerator-sdram"))
+    constraints, netlist = files["top.lpf"].decode(), files["top.il"].decode()
+    placed = {line.split('"')[1] for line in constraints.splitlines() if "LOCATE" in line}
+    pins = {"clk": 1, "clk_en": 1, "cs": 1, "ras": 1, "cas": 1, "we": 1}
+    pins |= {"a": 13, "ba": 2, "dqm": 2, "dq": 16}
+    for name, count in pins.items():
+        assert sum(place.startswith(f"sdram_0__{name}__io") for place in placed) == count, name
+    # Of 600 MHz the twelfth part, begun half of it late, and a quarter of it more.
+    parameters = dict(re.findall(r"parameter \\(CLKO\w+) (?:32')?([01]+|\d+)\n", netlist))
+    values = {name: int(bits, 2 if len(bits) == 32 else 10) for name, bits in parameters.items()}
+    assert values["CLKOP_DIV"] == values["CLKOS_DIV"] == 12
+    assert (values["CLKOP_CPHASE"], values["CLKOS_CPHASE"], values["CLKOS_FPHASE"]) == (6, 9, 0)
+    assert netlist.count("cell \\ODDRX1F") == 1
+    assert netlist.count("cell \\IFS1P3DX") == 16
+
+
+def test_a_design_that_needs_sdram_is_offered_where_it_is():
+    assert "accelerator-sdram" in board("ulx3s-85f").designs
+    assert "accelerator-sdram" not in board("ecpix5").designs
+    assert "accelerator-sdram" in board("sim").designs
+
+
 def told(achieved: float, chip_cells: dict[str, int]) -> dict:
     """What nextpnr would have written."""
     path = [{"from": {"cell": "a"}, "to": {"cell": name}} for name in ("b", "b", "c")]

@@ -1,30 +1,81 @@
-"""The memory that link and AXI4 master share."""
+"""The memory that link and AXI4 master share, in block RAM and in SDRAM."""
+
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 
-from fpga.link.bus import REQUEST, RESPONSE
-from fpga.link.memory import SharedMemory, require_sizes
+from fpga.link.bus import REQUEST, RESPONSE, BusSignature
+from fpga.link.memory import SharedMemory
+from fpga.link.store import BlockStore, require_sizes
+from fpga.sdram.controller import SdramController
+from fpga.sdram.model import VERILOG, SdramModel
+from fpga.sdram.part import SDRAM_32MB
+from hw.accelerator.axi import memory_signature
+from hw.verilog import emit
 from sim import native
 from sim.beats import pack, unpack
 from sim.row import GRID
 
 SIZE = 1024
+HERTZ = 50e6
+PART = replace(SDRAM_32MB, power_up=2000.0)
 
 
-@pytest.mark.parametrize(("size", "bus_bytes"), [(SIZE, 4), (SIZE, 16), (3 << 12, 8)])
+class Stored(wiring.Component):
+    """``SharedMemory`` with what holds its bytes: ``size`` of block RAM, or an SDRAM."""
+
+    def __init__(self, size: int, bus_bytes: int) -> None:
+        self.store = (
+            SdramController(PART, HERTZ, bus_bytes)
+            if size == PART.size
+            else BlockStore(size, bus_bytes)
+        )
+        self.shared = SharedMemory(size, bus_bytes)
+        super().__init__({
+            "bus": In(BusSignature()),
+            "memory": In(memory_signature(bus_bytes)),
+        })
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.shared, m.submodules.store = shared, store = self.shared, self.store
+        wiring.connect(m, shared.store.requests, store.requests)
+        wiring.connect(m, store.beats, shared.store.beats)
+        wiring.connect(m, wiring.flipped(self.bus), shared.bus)
+        wiring.connect(m, wiring.flipped(self.memory), shared.memory)
+        if isinstance(store, SdramController):
+            m.submodules.chip = chip = SdramModel(PART)
+            wiring.connect(m, store.pins, chip.pins)
+            for name, cycles in asdict(PART.timing(HERTZ)).items():
+                m.d.comb += getattr(chip.limits, name).eq(cycles)
+        return m
+
+
+@pytest.mark.parametrize(
+    ("size", "bus_bytes"), [(SIZE, 4), (SIZE, 16), (3 << 12, 8), (PART.size, 8)]
+)
 def test_what_one_side_writes_the_other_reads(size, bus_bytes):
-    simulator = native.build(SharedMemory(size, bus_bytes), flags=["-Wno-CASEINCOMPLETE"])
+    stored = Stored(size, bus_bytes)
+    verilog = emit(stored) + (VERILOG.read_text() if size == PART.size else "")
+    simulator = native.build(stored, verilog=verilog, flags=["-Wno-CASEINCOMPLETE"])
+    # All happens at the end of the memory.
+    held = min(size, 3 << 12)
+    base = size - held
     shapes = {name: port.shape for name, port in simulator.ports.items()}
     rng = np.random.default_rng(bus_bytes)
-    words, parts = size // 4, bus_bytes // 4
+    words, parts = held // 4, bus_bytes // 4
     # The link writes all words in any order, one of them beyond; the master reads bursts, then
     # writes others over them; the link reads everything back.
     order = rng.permutation(words)
     first = rng.integers(0, 1 << 32, words)
     bursts = 30
     lengths = rng.integers(1, 17, bursts)
-    starts = rng.integers(0, size // bus_bytes - lengths + 1)
+    starts = rng.integers(0, held // bus_bytes - lengths + 1)
     written = rng.integers(0, 1 << 32, (int(lengths.sum()), parts))
     ends = np.cumsum(lengths)
     memory = first.copy()
@@ -35,12 +86,15 @@ def test_what_one_side_writes_the_other_reads(size, bus_bytes):
     for start, length, end in zip(starts, lengths, ends, strict=True):
         memory.reshape(-1, parts)[start : start + length] = written[end - length : end]
     last = np.isin(np.arange(1, ends[-1] + 1), ends).astype(np.int64)
-    address = np.concatenate([order, [words], np.arange(words), [words]])
+    address = np.concatenate([order, [words], np.arange(words), [words]]) + base // 4
     write = np.concatenate([np.ones(words + 1, np.int64), np.zeros(words + 1, np.int64)])
     data = np.concatenate([first[order], np.zeros(words + 2, np.int64)])
     data[words] = 1
     # One more of each kind of burst begins beyond the memory.
-    addresses = {"addr": np.append(starts * bus_bytes, size), "len": np.append(lengths - 1, 0)}
+    addresses = {
+        "addr": np.append(base + starts * bus_bytes, size),
+        "len": np.append(lengths - 1, 0),
+    }
     inputs = {
         "bus__request": pack(REQUEST, {"address": address, "write": write, "data": data}),
         "memory__ar": pack(shapes["memory__ar"], addresses),

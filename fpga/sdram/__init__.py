@@ -1,0 +1,1 @@
+"""External memory of a board: synchronous DRAM, its controller, its pins and its model."""
