@@ -77,7 +77,7 @@ def ecp5_pll(
 ) -> Instance:
     """Return the ECP5's PLL with its first output fed back; ``later`` is ``degrees`` behind it."""
     # In eighths of the oscillator's cycle.
-    phase = round(8 * dividers.output * (1 / 2 + degrees / 360))
+    phase = 8 * (dividers.output // 2) + round(8 * dividers.output * degrees / 360)
     second = (
         {}
         if later is None

@@ -12,7 +12,7 @@ from fpga.boards import Board
 from fpga.clock import ecp5_dividers, ecp5_pll, ice40_dividers, ice40_pll
 from fpga.design import Design
 from fpga.hosted import Hosted
-from fpga.sdram.pads import CLOCK_DEGREES, SdramPads
+from fpga.sdram.pads import CLOCK_DEGREES, SdramPads, require_clock
 
 RESET_CYCLES = 1 << 10
 """Reset after the PLL has locked: block RAM of iCE40 reads zeros for its first microseconds."""
@@ -36,6 +36,7 @@ class Top(Elaboratable):
         )
         m.d.comb += [hosted.rx.eq(rx.i), tx.o.eq(hosted.tx)]
         if self.design.sdram is not None:
+            require_clock(self.design.megahertz * 1e6)
             m.submodules.sdram = pads = SdramPads(self.design.sdram, bare(platform, "sdram"))
             wiring.connect(m, hosted.sdram, pads.pins)
         for name in self.board.enables:

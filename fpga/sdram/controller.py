@@ -153,11 +153,8 @@ class SdramController(wiring.Component):
                     may_close = (opened == 0) & ((bank != used_bank) | (used_wait == 0))
                     with m.If(may_close):
                         m.d.comb += command.eq(Command.PRECHARGE)
-                        m.d.sync += [
-                            wait.eq(timing.precharge - 1),
-                            open_banks.bit_select(bank, 1).eq(0),
-                            is_open.eq(0),
-                        ]
+                        # ACTIVATE of this bank or CLOSE comes next.
+                        m.d.sync += [wait.eq(timing.precharge - 1), is_open.eq(0)]
                 with m.Elif(here):
                     m.d.comb += [command.eq(Command.ACTIVATE), address.eq(row)]
                     m.d.sync += [
@@ -170,10 +167,11 @@ class SdramController(wiring.Component):
                     ]
         m.d.sync += [
             pins.command.eq(command),
-            pins.bank.eq(bank),
+            # LOAD MODE has another register behind every other bank.
+            pins.bank.eq(Mux(command == Command.LOAD_MODE, 0, bank)),
             pins.address.eq(address),
         ]
-        self._write(m, moves & head.write, head)
+        self._write(m, moves & head.write, head, set_up)
         self._read(m, moves & ~head.write)
         return m
 
@@ -202,8 +200,8 @@ class SdramController(wiring.Component):
             m.d.sync += [age.eq(0), due.eq(1)]
         return due
 
-    def _write(self, m: Module, starts: Value, head: Any) -> None:
-        """Drive the words of a beat, those that are not written masked."""
+    def _write(self, m: Module, starts: Value, head: Any, set_up: Value) -> None:
+        """Drive the words of a beat; what is not written is masked, and all before it is set up."""
         pins, burst, lanes = self.pins, self.burst, self.part.data_bits // 8
         words = Signal(8 * self.bus_bytes)
         masks, driven = Signal(burst * lanes), Signal(burst)
@@ -215,7 +213,7 @@ class SdramController(wiring.Component):
         ]
         m.d.comb += [
             pins.data.eq(words),
-            pins.mask.eq(masks),
+            pins.mask.eq(masks | ~set_up.replicate(lanes)),
             pins.driven.eq(driven),
         ]
 

@@ -38,6 +38,8 @@ module sdram_model #(
   // JESD21-C: as many refreshes may be late.
   localparam LATE_REFRESHES = 8;
   localparam START_REFRESHES = 8;
+  // Cycles after which the registers of the pads hold what they are given.
+  localparam PADS_READY = 16;
   // Long before any command.
   localparam signed [31:0] NEVER = -1000000;
 
@@ -96,6 +98,7 @@ module sdram_model #(
       early(refreshed, refresh, "REFRESH to a command");
       early(mode_loaded, mode, "LOAD MODE to a command");
     end
+    else if (!is_set_up && now > PADS_READY && !(&mask)) $fatal(1, "SDRAM: masks are low before it is set up");
     if (left != 0 && starts) $fatal(1, "SDRAM: a burst is cut short");
 
     case (command)
@@ -112,7 +115,7 @@ module sdram_model #(
       end
       READ, WRITE: begin
         if (!is_open[bank]) $fatal(1, "SDRAM: access to closed bank %0d", bank);
-        if (address[10]) $fatal(1, "SDRAM: auto precharge");
+        if (|(address >> COLUMN_BITS)) $fatal(1, "SDRAM: auto precharge, or no such column");
         early(activated[bank], activate_to_access, "ACTIVATE to READ or WRITE");
         if (|(address[COLUMN_BITS-1:0] & offset)) $fatal(1, "SDRAM: a burst that wraps");
       end
@@ -129,15 +132,19 @@ module sdram_model #(
           end
       REFRESH, LOAD_MODE: begin
         if (is_open != 0) $fatal(1, "SDRAM: REFRESH or LOAD MODE with an open bank");
-        for (index = 0; index < BANKS; index = index + 1)
+        for (index = 0; index < BANKS; index = index + 1) begin
           early(precharged[index], precharge, "PRECHARGE to REFRESH or LOAD MODE");
-        if (precharged[0] == NEVER) $fatal(1, "SDRAM: no PRECHARGE since power-up");
+          early(activated[index], activate_to_activate, "ACTIVATE to REFRESH or LOAD MODE");
+          if (precharged[index] == NEVER)
+            $fatal(1, "SDRAM: no PRECHARGE of bank %0d since power-up", index);
+        end
         if (command == REFRESH) begin
           refreshed <= now;
           refresh_count <= refresh_count + 1;
         end else begin
           if (refresh_count < START_REFRESHES)
             $fatal(1, "SDRAM: LOAD MODE after %0d refreshes", refresh_count);
+          if (bank != 0) $fatal(1, "SDRAM: LOAD MODE of register %0d", bank);
           if (address[6:4] != cas) $fatal(1, "SDRAM: a CAS latency of %0d", address[6:4]);
           if (address[2:0] > 3 || address[3] || |address[ROW_BITS-1:7])
             $fatal(1, "SDRAM: mode %b is not modelled", address);
@@ -150,10 +157,10 @@ module sdram_model #(
       default: ;
     endcase
 
-    // Refreshes that are owed, since it was set up.
+    // Refreshes that are owed, since it was set up; none may be done before its time.
     age <= is_set_up && age != refresh_interval - 1 ? age + 1 : 0;
     owed <= owed + (age == refresh_interval - 1 ? 1 : 0)
-          - (is_set_up && command == REFRESH && owed > -LATE_REFRESHES ? 1 : 0);
+          - (is_set_up && command == REFRESH && owed > 0 ? 1 : 0);
     if (owed > LATE_REFRESHES) $fatal(1, "SDRAM: %0d refreshes are late", owed);
 
     if (here_left != 0) begin

@@ -14,10 +14,22 @@ CLOCK_DEGREES = 90
 """Phase of the chip's clock behind ours.
 
 A command or a word that a pad sends at our edge is on its pin a quarter of a cycle before the chip
-looks, and stays three quarters. What the chip gives comes ``access`` after its edge (6 ns at a CAS
-latency of 2); pads take about 4 ns out and 1 ns in. So at 50 MHz a word is here 4 ns before the
-edge that takes it, and stays at least 7 ns after.
+looks, and stays three quarters. What the chip gives comes 6 ns after its edge (tAC at a CAS latency
+of 2); pads take about 4 ns out and 1 ns in. So at 50 MHz a word is here 4 ns before the edge that
+takes it, and stays at least 7 ns after.
 """
+
+HIGHEST_HERTZ = 65e6
+"""At a quicker clock words would come after the edge that takes them."""
+
+
+def require_clock(hertz: float) -> None:
+    """Raise ``ValueError`` for a clock at which words would come too late."""
+    if hertz > HIGHEST_HERTZ:
+        raise ValueError(
+            f"the pads of an SDRAM take words in time up to {HIGHEST_HERTZ / 1e6:g} MHz, not at "
+            f"{hertz / 1e6:g}: choose a slower clock for the design"
+        )
 
 
 class SdramPads(wiring.Component):

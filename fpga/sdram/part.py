@@ -46,7 +46,8 @@ class SdramTiming:
 class SdramPart:
     """Sizes of a chip, its CAS latency in cycles, its least times in nanoseconds.
 
-    Times are those of ``SdramTiming``. ``highest_hertz`` is the quickest clock at this ``cas``.
+    Times are those of ``SdramTiming``, of which ``write_recovery`` is also never less than its
+    cycles. ``highest_hertz`` is the quickest clock at this ``cas``.
     """
 
     name: str
@@ -63,8 +64,9 @@ class SdramPart:
     precharge: float
     write_recovery: float
     refresh: float
+    write_recovery_cycles: int = 2
     mode_cycles: int = 2
-    refresh_interval: float = 64e6 / (1 << 13)
+    refresh_interval: float = 7800
     power_up: float = 200e3
 
     @property
@@ -85,6 +87,7 @@ class SdramPart:
             for name, value in asdict(self).items()
             if name in SdramTiming.__dataclass_fields__ and name != "refresh_interval"
         }
+        cycles["write_recovery"] = max(cycles["write_recovery"], self.write_recovery_cycles)
         return SdramTiming(
             **cycles,
             mode=self.mode_cycles,
@@ -95,14 +98,14 @@ class SdramPart:
 SDRAM_32MB = SdramPart(
     name="32 MB SDRAM",
     highest_hertz=100e6,
-    activate_to_access=20,
+    activate_to_access=21,
     activate_to_precharge=45,
     activate_to_activate=67.5,
     activate_to_other=15,
-    precharge=20,
+    precharge=21,
     write_recovery=15,
     refresh=67.5,
 )
 """What ULX3S carries, 4 banks of 8,192 rows of 512 words of 16 bits: of each time the longest in
-the data sheets of IS42S16160G-7, MT48LC16M16A2-75 and W9825G6KH-6, so either one may be there. Of
-AS4C32M16SB-7, which is twice as large, it is the lower half of each row."""
+the data sheets of IS42S16160G-7, MT48LC16M16A2-75, W9825G6KH-6 and AS4C32M16SB-7, so either one may
+be there. Of the last, which is twice as large, it is the lower half of each row."""
