@@ -18,15 +18,17 @@ from fpga.host.client import LinkError
 from fpga.hosted import Hosted
 from fpga.sdram.model import VERILOG, SdramModel
 from fpga.sdram.part import SdramPart
+from hw.verilog import emit
 from sim.accelerator.machine_bench import OPTIMIZE
 from sim.accelerator.machine_text import for_verilator
+from sim.blocks import split
 from sim.build import CACHE, EXECUTABLE, Recipe, build
 
 MAIN = Path(__file__).with_name("simulation.cpp")
 
 
 class Flat:
-    """The platform of a board's top in simulation: every definition in its place, as on a board."""
+    """A platform with every definition in its place, as on a board."""
 
     bitcells = "memory"
     arithmetic = "words"
@@ -69,14 +71,14 @@ def flat_verilog(component: wiring.Component) -> str:
 def program_of(board: Board, design: Design) -> Path:
     """Build ``design`` as ``board`` would have it, and return the program that serves it."""
     words, divisor = board.identity(design).words(), board.divisor(design)
-    hosted = Hosted(design.target(), words, divisor)
-    if design.sdram is None:
-        verilog = for_verilator(flat_verilog(hosted))
-    else:
-        top = WithSdram(hosted, design.sdram, design.megahertz * 1e6)
-        verilog = for_verilator(flat_verilog(top)) + VERILOG.read_text()
+    top: wiring.Component = Hosted(design.target(), words, divisor)
+    if design.sdram is not None:
+        top = WithSdram(top, design.sdram, design.megahertz * 1e6)
+    text = split(for_verilator(emit(top)))
     recipe = Recipe(
-        verilog=verilog,
+        verilog=text.top + ("" if design.sdram is None else VERILOG.read_text()),
+        blocks=text.blocks,
+        glue=text.glue,
         main=f"#define DIVISOR {divisor}\n{MAIN.read_text()}",
         # Amaranth writes the states of a machine and no others.
         flags=("-Wno-CASEINCOMPLETE",),

@@ -5,13 +5,13 @@ from typing import Any
 from amaranth.build import Pins, Resource, Subsignal
 from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal
 from amaranth.lib import wiring
-from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.io import Buffer
 
 from fpga.boards import Board
 from fpga.clock import ecp5_dividers, ecp5_pll, ice40_dividers, ice40_pll
 from fpga.design import Design
 from fpga.hosted import Hosted
+from fpga.reset import LockedReset
 from fpga.sdram.pads import CLOCK_DEGREES, SdramPads, require_clock
 
 RESET_CYCLES = 1 << 10
@@ -78,12 +78,13 @@ class Top(Elaboratable):
             m.submodules.pll = ice40_pll(pad.io, clock, locked, dividers)
         m.domains.start = ClockDomain("start", local=True)
         m.domains.sync = ClockDomain("sync")
-        left = Signal(range(RESET_CYCLES), init=RESET_CYCLES - 1)
-        m.d.comb += [ClockSignal("start").eq(clock), ClockSignal("sync").eq(clock)]
-        m.submodules.locked = ResetSynchronizer(~locked, domain="start")
-        with m.If(left != 0):
-            m.d.start += left.eq(left - 1)
-        m.d.start += ResetSignal("sync").eq(left != 0)
+        m.submodules.reset = reset = LockedReset(RESET_CYCLES)
+        m.d.comb += [
+            ClockSignal("start").eq(clock),
+            ClockSignal("sync").eq(clock),
+            reset.locked.eq(locked),
+            ResetSignal("sync").eq(reset.held),
+        ]
 
 
 def bare(platform: Any, name: str) -> Any:

@@ -22,8 +22,9 @@ TOLD = data.StructLayout({"last": 1, "refused": 1})
 class SharedMemory(wiring.Component):
     """A store of ``size`` bytes; ``bus_bytes`` of them move at once on the AXI4 side.
 
-    A burst moves a beat per cycle once it has begun, as far as the store can; bursts are taken one
-    after the other, reads first. The link is served in the cycles between bursts. A burst or a word
+    A burst moves a beat per cycle once it has begun, as far as the store can, its first one the
+    store's latency and two cycles after its address; bursts are taken one after the other, reads
+    first. The link is served in the cycles between bursts. A burst or a word
     that begins beyond the memory ends in an error and writes nothing.
 
     Members
@@ -60,7 +61,6 @@ class SharedMemory(wiring.Component):
         first = ceil_log2(self.bus_bytes)
         m.d.comb += [
             asked.p.address.eq(place),
-            asked.p.data.eq(axi.w.p.data),
             beats.i.valid.eq(found.valid & ~served),
             beats.i.payload.eq(found.payload),
             told.i.valid.eq(reads),
@@ -95,17 +95,20 @@ class SharedMemory(wiring.Component):
                     with m.If(axi.ar.valid):
                         m.next = "READ"
                 with m.Elif(request.valid & ~response.valid & (owed == 0)):
-                    m.d.comb += [
-                        request.ready.eq(asked.ready),
-                        asked.valid.eq(1),
-                        asked.p.address.eq(request.p.address >> part_bits),
-                        asked.p.write.eq(request.p.write),
-                        asked.p.enables.eq(Mux(beyond, 0, 1 << part)),
-                        asked.p.data.eq(request.p.data.replicate(words)),
-                    ]
-                    m.d.sync += [place.eq(part), refused.eq(beyond), served.eq(~request.p.write)]
-                    with m.If(asked.ready):
-                        m.next = "ANSWER"
+                    m.next = "LINK"
+            # What a store was asked stays: a burst that comes now waits.
+            with m.State("LINK"):
+                m.d.comb += [
+                    request.ready.eq(asked.ready),
+                    asked.valid.eq(1),
+                    asked.p.address.eq(request.p.address >> part_bits),
+                    asked.p.write.eq(request.p.write),
+                    asked.p.enables.eq(Mux(beyond, 0, 1 << part)),
+                    asked.p.data.eq(request.p.data.replicate(words)),
+                ]
+                m.d.sync += [place.eq(part), refused.eq(beyond), served.eq(~request.p.write)]
+                with m.If(asked.ready):
+                    m.next = "ANSWER"
             with m.State("ANSWER"), m.If(~served | found.valid):
                 m.d.sync += [
                     served.eq(0),
@@ -130,6 +133,7 @@ class SharedMemory(wiring.Component):
                     asked.valid.eq(axi.w.valid),
                     asked.p.write.eq(1),
                     asked.p.enables.eq((~refused).replicate(words)),
+                    asked.p.data.eq(axi.w.p.data),
                     axi.w.ready.eq(asked.ready),
                 ]
                 with m.If(axi.w.valid & axi.w.ready):

@@ -22,7 +22,7 @@ def require_sizes(size: int, bus_bytes: int) -> None:
 
 
 def request_layout(size: int, bus_bytes: int) -> data.StructLayout:
-    """Which beat; whether it is written, and then which of its words of 32 bits."""
+    """Which beat; whether it is written, and then which of its words of 32 bits, and what."""
     words = bus_bytes * 8 // WORD_BITS
     return data.StructLayout({
         "address": ceil_log2(size // bus_bytes),

@@ -57,11 +57,15 @@ class Streams(wiring.Component):
         done, waits, refused, fetched = Signal(), Signal(), Signal(), Signal()
         asked = Signal()
         m.d.comb += asked.eq(request.valid & ~response.valid)
+        # Told apart in the cycle before: an address leads to every stream of the component.
+        beyond = len(members) + 1
+        chosen = Signal(range(beyond + 1))
+        m.d.sync += chosen.eq(Mux(region < beyond, region, beyond))
 
         moved, answers = [], []
         for number, (name, member) in enumerate(members.items(), 1):
             inner = getattr(self.component, name)
-            here = asked & (region == number)
+            here = asked & fetched & (chosen == number)
             if member.flow is In:
                 part: Input | Output = Input(len(Value.cast(inner.payload)))
                 m.d.comb += [
@@ -90,11 +94,11 @@ class Streams(wiring.Component):
 
         offset = request.p.address[: max(1, ceil_log2(len(moved)))]
         m.d.comb += [
-            refused.eq((region > len(moved)) | (waits & (timer == 0))),
+            refused.eq((chosen == beyond) | (waits & (timer == 0))),
             # A word of a memory comes a cycle after its address.
-            done.eq(asked & (refused | (fetched & ~waits))),
+            done.eq(asked & fetched & (refused | ~waits)),
             request.ready.eq(done),
-            reset.eq(done & request.p.write & (region == 0)),
+            reset.eq(done & request.p.write & (chosen == 0)),
         ]
         m.d.sync += [
             fetched.eq(asked & ~done),
@@ -106,7 +110,7 @@ class Streams(wiring.Component):
             m.d.sync += [
                 response.valid.eq(1),
                 response.p.error.eq(refused),
-                response.p.data.eq(Array([Array(moved)[offset], *answers])[region]),
+                response.p.data.eq(Array([Array(moved)[offset], *answers])[chosen]),
             ]
         return m
 

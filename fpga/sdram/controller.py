@@ -79,26 +79,27 @@ class SdramController(wiring.Component):
         command, moves = Signal(Command), Signal()
         # Cycles until a command of any kind; of a kind; or of PRECHARGE for the bank used last.
         wait = Signal(range(timing.power_up + 1), init=timing.power_up)
-        opened = Signal(range(timing.activate_to_activate + 1))
+        close_wait = Signal(range(timing.activate_to_activate + 1))
         read_wait = Signal(range(burst + 1))
         write_wait = Signal(range(burst + part.cas + 2))
         used_wait = Signal(range(burst + timing.write_recovery + 1))
-        for waiting in (wait, opened, read_wait, write_wait, used_wait):
+        for waiting in (wait, close_wait, read_wait, write_wait, used_wait):
             with m.If(waiting != 0):
                 m.d.sync += waiting.eq(waiting - 1)
 
         # The request that is worked on, and what its bank has open.
         head = Signal(request_layout(self.size, self.bus_bytes))
-        here, is_open, is_hit = Signal(), Signal(), Signal()
+        has_head, is_open, is_hit = Signal(), Signal(), Signal()
         column, bank, row = self._split(head.address)
         open_banks = Signal(1 << part.bank_bits)
         rows = Array(Signal(part.row_bits, name=f"row_{k}") for k in range(1 << part.bank_bits))
         request = self.requests
         _, next_bank, next_row = self._split(request.p.address)
-        m.d.comb += request.ready.eq(~here | moves)
+        m.d.comb += request.ready.eq(~has_head | moves)
+        # What CLOSE says of the head, further down, counts more than what is found here.
         with m.If(request.ready):
             m.d.sync += [
-                here.eq(request.valid),
+                has_head.eq(request.valid),
                 head.eq(request.payload),
                 is_open.eq(open_banks.bit_select(next_bank, 1)),
                 is_hit.eq(open_banks.bit_select(next_bank, 1) & (rows[next_bank] == next_row)),
@@ -109,7 +110,7 @@ class SdramController(wiring.Component):
         set_up, used_bank = Signal(), Signal(part.bank_bits)
         address = Signal(part.row_bits)
         with m.FSM(name="sdram"):
-            with m.State("CLOSE"), m.If((wait == 0) & (opened == 0) & (used_wait == 0)):
+            with m.State("CLOSE"), m.If((wait == 0) & (close_wait == 0) & (used_wait == 0)):
                 m.d.comb += [command.eq(Command.PRECHARGE), address.eq(ALL_BANKS)]
                 m.d.sync += [
                     wait.eq(timing.precharge - 1),
@@ -133,7 +134,7 @@ class SdramController(wiring.Component):
             with m.State("SERVE"), m.If(wait == 0):
                 with m.If(due):
                     m.next = "CLOSE"
-                with m.Elif(here & is_hit):
+                with m.Elif(has_head & is_hit):
                     m.d.comb += [
                         moves.eq(Mux(head.write, write_wait == 0, read_wait == 0)),
                         address.eq(column),
@@ -149,17 +150,17 @@ class SdramController(wiring.Component):
                                 Mux(head.write, burst - 2 + timing.write_recovery, burst - 1)
                             ),
                         ]
-                with m.Elif(here & is_open):
-                    may_close = (opened == 0) & ((bank != used_bank) | (used_wait == 0))
+                with m.Elif(has_head & is_open):
+                    may_close = (close_wait == 0) & ((bank != used_bank) | (used_wait == 0))
                     with m.If(may_close):
                         m.d.comb += command.eq(Command.PRECHARGE)
                         # ACTIVATE of this bank or CLOSE comes next.
                         m.d.sync += [wait.eq(timing.precharge - 1), is_open.eq(0)]
-                with m.Elif(here):
+                with m.Elif(has_head):
                     m.d.comb += [command.eq(Command.ACTIVATE), address.eq(row)]
                     m.d.sync += [
                         wait.eq(timing.activate_to_access - 1),
-                        opened.eq(self._open_cycles - 1),
+                        close_wait.eq(self._open_cycles - 1),
                         open_banks.bit_select(bank, 1).eq(1),
                         rows[bank].eq(row),
                         is_open.eq(1),

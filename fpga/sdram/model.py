@@ -41,7 +41,8 @@ class SdramModel(wiring.Component):
         part, pins = self.part, self.pins
         out = {}
         for name in ("command", "bank", "address", "mask", "data", "driven"):
-            out[name] = Signal.like(getattr(pins, name), name=name)
+            # As a pad's register, no reset reaches it.
+            out[name] = Signal.like(getattr(pins, name), name=name, reset_less=True)
             m.d.sync += out[name].eq(getattr(pins, name))
         read = Signal(part.data_bits)
         m.d.sync += pins.read.eq(read)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, ResetSignal
 from amaranth.lib import wiring
 from amaranth.lib.io import Buffer, DDRBuffer, FFBuffer
 from amaranth.lib.wiring import In
@@ -50,7 +50,8 @@ class SdramPads(wiring.Component):
         m = Module()
         pins, ports = self.pins, self.ports
         m.submodules.clock = clock = DDRBuffer("o", ports.clk, o_domain="sdram")
-        m.d.comb += [clock.o[0].eq(1), clock.o[1].eq(0)]
+        # Pads power up as a command: the chip has no clock until they hold what they are given.
+        m.d.comb += [clock.o[0].eq(~ResetSignal()), clock.o[1].eq(0)]
         for name in ("clk_en", "cs"):
             m.submodules[name] = always = Buffer("o", getattr(ports, name))
             m.d.comb += always.o.eq(1)

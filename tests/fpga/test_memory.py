@@ -131,6 +131,43 @@ def test_what_one_side_writes_the_other_reads(monkeypatch, size, bus_bytes):
         assert answers.tolist() == [0] * bursts + [2]
 
 
+@pytest.mark.parametrize("size", [SIZE, PART.size])
+def test_the_link_reads_between_bursts(size):
+    """Both sides read at once: neither is given a word of the other."""
+    bus_bytes, words = 8, SIZE // 4
+    stored = Stored(size, bus_bytes)
+    verilog = emit(stored) + (VERILOG.read_text() if size == PART.size else "")
+    simulator = native.build(stored, verilog=verilog, flags=["-Wno-CASEINCOMPLETE"])
+    rng = np.random.default_rng(3)
+    memory = rng.integers(0, 1 << 32, words)
+    order, bursts = rng.integers(0, words, 300), 300
+    lengths = rng.integers(1, 5, bursts)
+    starts = rng.integers(0, words // 2 - lengths + 1)
+    fill, ask = np.ones(words, np.int64), np.zeros(300, np.int64)
+    requests = {
+        "address": np.concatenate([np.arange(words), order]),
+        "write": np.concatenate([fill, ask]),
+        "data": np.concatenate([memory, ask]),
+    }
+    addresses = {"addr": starts * bus_bytes, "len": lengths - 1}
+    inputs = {
+        "bus__request": pack(REQUEST, requests),
+        "memory__ar": pack(simulator.ports["memory__ar"].shape, addresses),
+    }
+    outputs = {"bus__response": words + 300, "memory__r": int(lengths.sum())}
+    after = {"memory__ar": {"bus__response": np.full(bursts, words)}}
+    read = np.concatenate([
+        memory.reshape(-1, 2)[start : start + length]
+        for start, length in zip(starts, lengths, strict=True)
+    ])
+    for idle in (0.3, 0.9, 0.97):
+        result = simulator.run(inputs, outputs, after=after, idle=idle, stall=0.3)
+        told = unpack(RESPONSE, result.beats["bus__response"])["data"]
+        assert told[words:].tolist() == memory[order].tolist()
+        beats = result.beats["memory__r"][:, :bus_bytes].copy().view("<u4")
+        assert beats.tolist() == read.tolist()
+
+
 @pytest.mark.parametrize(
     ("size", "bus_bytes", "message"), [(1 << 12, 12, "bus_bytes must be"), (1536, 8, "size must")]
 )

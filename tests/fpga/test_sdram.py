@@ -67,6 +67,7 @@ def run(
     bus_bytes: int = BUS,
     idle: float = 0,
     burst: float = 1,
+    aborted: int = 0,
     **limits: int,
 ) -> Result:
     """Send requests; ``limits`` are stricter ones than the controller's."""
@@ -78,6 +79,7 @@ def run(
         {"beats": reads},
         idle=idle,
         burst=burst,
+        aborted=aborted,
         settings={f"limits__{name}": value for name, value in settings.items()},
     )
 
@@ -168,6 +170,22 @@ def test_a_read_takes_the_cycles_that_are_told(rows, more):
 
 def test_every_row_is_refreshed_while_nobody_asks():
     run(reads(np.arange(60)), idle=0.99, burst=1)
+
+
+def test_a_reset_at_any_time_begins_anew():
+    """The chip keeps its open rows, and a burst that was under way."""
+    rng, count = np.random.default_rng(5), 300
+    address = rng.permutation(PART.size // BUS)[:count]
+    data = rng.integers(0, 1 << 32, (count, 2))
+    requests = {
+        "address": np.concatenate([address, address]),
+        "write": np.repeat([1, 0], count),
+        "enables": np.full(2 * count, 3),
+        "data": np.concatenate([data, 0 * data]),
+    }
+    for aborted in rng.integers(100, 2500, 40):
+        result = run(requests, aborted=int(aborted))
+        assert result.beats["beats"].view("<u4").tolist() == data.tolist()
 
 
 STRICTER = {
