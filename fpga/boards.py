@@ -108,7 +108,13 @@ class Board:
     def design(self, name: str) -> Design:
         """Return a design; raise ``ValueError`` naming those that there are."""
         if name not in self.designs:
-            raise ValueError(f"no design {name!r} for {self.name}: use {', '.join(self.designs)}")
+            elsewhere = FAMILIES[self.chip.family].get(name)
+            needs = "" if elsewhere is None else " (it needs a larger chip)"
+            if elsewhere is not None and elsewhere.sdram not in (None, self.sdram):
+                needs = " (it needs SDRAM beside the chip)"
+            raise ValueError(
+                f"no design {name!r} for {self.name}{needs}: use {', '.join(self.designs)}"
+            )
         return self.designs[name]
 
     def divisor(self, design: Design) -> int:

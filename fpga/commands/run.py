@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ SIMULATED_SECONDS = 20.0
               help="The accelerator that a network runs on.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path),
               help="Folder of models that the project does not contain.")  # fmt: skip
+@click.option("--longest", type=click.IntRange(1),
+              help="Length of inputs to compile for, where the default is too long.")  # fmt: skip
 @click.option(
     "--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here."
 )
@@ -49,6 +52,7 @@ def run(
     texts: tuple[str, ...],
     design_name: str,
     data: Path | None,
+    longest: int | None,
     json_file: Path | None,
 ) -> None:
     """Run a design or a network on BOARD, every bit compared with golden.
@@ -69,8 +73,8 @@ def run(
                 f"{design_name!r} runs no networks: name an accelerator, or one of the designs "
                 f"{', '.join(chosen.designs)}"
             )
-        with _opened(chosen, design, port_name, SIMULATED_SECONDS) as port:
-            figures = run_network(port, chosen, design, what, texts, data)
+        opened = partial(_opened, chosen, design, port_name, SIMULATED_SECONDS)
+        figures = run_network(opened, chosen, design, what, texts, data, longest)
     if json_file is not None:
         write_atomically(json_file, (json.dumps(figures, indent=2) + "\n").encode())
 

@@ -1,6 +1,7 @@
 """A network by its name on a board: compiled, run, told in a table, compared with golden."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,20 @@ from sim.row import Mismatch
 
 
 def run_network(
-    port: Port,
+    opened: Callable[[], AbstractContextManager[Port]],
     board: Board,
     design: AcceleratorDesign,
     name: str,
     texts: Sequence[str],
     data: Path | None,
+    longest: int | None = None,
 ) -> dict[str, Any]:
     """Run the network ``name`` on each of ``texts``, print what came, and return the figures.
 
-    ``data`` is the folder of what the project does not contain. Raise ``ValueError`` if it does not
-    fit the design, ``Mismatch`` at the first bit that golden has otherwise.
+    The port is ``opened`` once there is a program for it. ``data`` is the folder of what the
+    project does not contain, ``longest`` the length of inputs that is compiled for. Raise
+    ``ValueError`` if it does not fit the design, ``Mismatch`` at the first bit that golden has
+    otherwise.
     """
     console = Console() if Console().is_terminal else Console(width=110)
     use, machine = use_of(name), design.plan.machine
@@ -42,9 +46,13 @@ def run_network(
             integer_inputs(loaded, sampled(loaded, one["length"]) if "length" in one else one)
             for one in found
         ]
-        program = compile_network(loaded.graph, machine, loaded.maximums, decoding=loaded.decoding)
+        maximums = dict(loaded.maximums)
+        if longest is not None:
+            maximums = dict.fromkeys(maximums, longest)
+        program = compile_network(loaded.graph, machine, maximums, decoding=loaded.decoding)
         require_fit(design, program)
-        runs = []
+    runs = []
+    with opened() as port, Console(stderr=True).status("") as status:
         status.update(f"{name} on {port.name}: {program.memory_bytes:,} bytes to the board")
         for text, one in zip(texts, infer(port, board, design, program, given), strict=True):
             runs.append(one)

@@ -91,6 +91,12 @@ def test_a_design_that_needs_sdram_is_offered_where_it_is():
     assert "accelerator-sdram" in board("ulx3s-85f").designs
     assert "accelerator-sdram" not in board("ecpix5").designs
     assert "accelerator-sdram" in board("sim").designs
+    with pytest.raises(ValueError, match=r"for ecpix5 \(it needs SDRAM beside the chip\): use mac"):
+        board("ecpix5").design("accelerator-sdram")
+    with pytest.raises(
+        ValueError, match=r"for ulx3s-12f \(it needs a larger chip\): use macro, so"
+    ):
+        board("ulx3s-12f").design("accelerator-sdram")
 
 
 def told(achieved: float, chip_cells: dict[str, int]) -> dict:

@@ -148,6 +148,17 @@ def test_a_silent_port_is_one_sentence():
             client.identify()
 
 
+def test_a_simulated_board_that_stops_says_why(tmp_path):
+    program = tmp_path / "board"
+    program.write_text("#!/bin/sh\necho terminal\necho 'SDRAM: too early'\nexit 1\n")
+    program.chmod(0o755)
+    with (
+        pytest.raises(LinkError, match=r"^the simulated board stopped: SDRAM: too early$"),
+        served(program) as terminal,
+    ):
+        raise LinkError(f"no answer on {terminal}")
+
+
 def test_an_address_that_is_not_there_is_refused(port):
     client = Client(port)
     client.identify()
