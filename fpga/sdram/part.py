@@ -1,6 +1,6 @@
 """A chip of synchronous DRAM: its sizes, and its least times in nanoseconds and in cycles."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil, floor
 
 NANO = 1e-9
@@ -81,17 +81,22 @@ class SdramPart:
                 f"{self.name} with a CAS latency of {self.cas} takes a clock of up to "
                 f"{self.highest_hertz / 1e6:g} MHz, not {hertz / 1e6:g}: choose a slower one"
             )
-        # A hair less than a whole cycle is float's rounding.
-        cycles = {
-            name: ceil(value * NANO * hertz - 1e-6)
-            for name, value in asdict(self).items()
-            if name in SdramTiming.__dataclass_fields__ and name != "refresh_interval"
-        }
-        cycles["write_recovery"] = max(cycles["write_recovery"], self.write_recovery_cycles)
+
+        def cycles(nanoseconds: float) -> int:
+            # A hair more than a whole cycle is float's rounding.
+            return ceil(nanoseconds * NANO * hertz - 1e-6)
+
         return SdramTiming(
-            **cycles,
+            activate_to_access=cycles(self.activate_to_access),
+            activate_to_precharge=cycles(self.activate_to_precharge),
+            activate_to_activate=cycles(self.activate_to_activate),
+            activate_to_other=cycles(self.activate_to_other),
+            precharge=cycles(self.precharge),
+            write_recovery=max(cycles(self.write_recovery), self.write_recovery_cycles),
+            refresh=cycles(self.refresh),
             mode=self.mode_cycles,
             refresh_interval=floor(self.refresh_interval * NANO * hertz),
+            power_up=cycles(self.power_up),
         )
 
 

@@ -22,7 +22,15 @@ from sim.traffic import Result
 
 PART = replace(SDRAM_32MB, power_up=2000.0)
 CAS_3 = replace(PART, name="SDRAM at a CAS latency of 3", cas=3)
-CLOCKS = [(PART, 25e6, 8), (PART, 50e6, 4), (PART, 50e6, 8), (PART, 80e6, 16), (CAS_3, 100e6, 8)]
+SLOW_BANKS = replace(PART, name="SDRAM of a long tRC", activate_to_activate=140)
+CLOCKS = [
+    (SLOW_BANKS, 50e6, 8),
+    (PART, 25e6, 8),
+    (PART, 50e6, 4),
+    (PART, 50e6, 8),
+    (PART, 80e6, 16),
+    (CAS_3, 100e6, 8),
+]
 HERTZ, BUS = 50e6, 8
 ROW_BEATS = (1 << PART.column_bits) * PART.data_bits // 8 // BUS
 BANKS = 1 << PART.bank_bits
