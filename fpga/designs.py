@@ -67,7 +67,7 @@ ECP5 = _designs(
         name="parallel",
         row="pipelined_macro",
         point=Point(spec=MacroSpec(columns=16), plan=PipelinedPlan(products="multipliers")),
-        megahertz=80,
+        megahertz=70,
         multipliers=128,
     ),
     StreamDesign(

@@ -26,11 +26,20 @@ VECTOR_OPERATORS = (
 )
 """Rows of the operator table whose modules are called as they are."""
 
-BITSTREAMS = (
-    *(("ulx3s-12f", "macro"), ("ulx3s-85f", "softmax"), ("orangecrab", "softmax")),
-    *(("ulx3s-85f", "engine"), ("ulx3s-85f", "accelerator"), ("ecpix5", "accelerator")),
-    ("ulx3s-85f", "accelerator-sdram"),
-    *(("icebreaker", "macro"), ("icebreaker", "softmax"), ("icesugar", "softmax")),
+BITSTREAMS = tuple(
+    (board, design)
+    for board, designs in {
+        "ulx3s-12f": ("macro", "softmax"),
+        "ulx3s-85f": (
+            *("macro", "parallel", "softmax", "engine"),
+            *("accelerator", "accelerator-sdram"),
+        ),
+        "orangecrab": ("macro", "softmax"),
+        "ecpix5": ("macro", "softmax", "accelerator"),
+        "icebreaker": ("macro", "softmax"),
+        "icesugar": ("macro", "softmax"),
+    }.items()
+    for design in designs
 )
 """Boards and designs whose figures are kept."""
 
@@ -40,6 +49,7 @@ BITSTREAM_CIRCUITS = {
     "softmax": ("hw.ops.softmax",),
     "engine": ("hw.engine.engine",),
     "accelerator": ("fpga.accelerator",),
+    "accelerator-words": ("fpga.accelerator",),
     "accelerator-sdram": ("fpga.accelerator",),
 }
 """What a bitstream holds besides the link."""
