@@ -49,7 +49,6 @@ BITSTREAM_CIRCUITS = {
     "softmax": ("hw.ops.softmax",),
     "engine": ("hw.engine.engine",),
     "accelerator": ("fpga.accelerator",),
-    "accelerator-words": ("fpga.accelerator",),
     "accelerator-sdram": ("fpga.accelerator",),
 }
 """What a bitstream holds besides the link."""
