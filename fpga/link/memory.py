@@ -24,8 +24,8 @@ class SharedMemory(wiring.Component):
 
     A burst moves a beat per cycle once it has begun, as far as the store can, its first one the
     store's latency and two cycles after its address; bursts are taken one after the other, reads
-    first. The link is served in the cycles between bursts. A burst or a word
-    that begins beyond the memory ends in an error and writes nothing.
+    first. The link is served in the cycles between bursts. A burst or a word that begins beyond the
+    memory ends in an error and writes nothing.
 
     Members
     -------
